@@ -11,8 +11,6 @@ from CT2MRSynthLib.errors import InputError
 #: An axis this far (degrees) from superior is no slice normal of an axial picture: another axis of the box must be meant.
 MAXIMUM_NORMAL_TILT = 65.0
 
-LEVELS = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
-
 
 @dataclass(frozen=True)
 class DiscFrame:
