@@ -28,14 +28,18 @@ def replacing(path: str | Path, suffix: str = "") -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=".part-", suffix=suffix or "".join(path.suffixes[-2:]), dir=path.parent)
         os.close(handle)
     except OSError as error:
-        raise OutputError(f"Cannot write {path.name} in {path.parent}: {error.strerror or error}; choose another folder.") from None
+        raise OutputError(
+            f"Cannot write {path.name} in {path.parent}: {error.strerror or error}; choose another folder."
+        ) from None
     temporary = Path(name)
     try:
         yield temporary
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
-        raise OutputError(f"Cannot write {path}: {error.strerror or error}; free some space or choose another folder.") from None
+        raise OutputError(
+            f"Cannot write {path}: {error.strerror or error}; free some space or choose another folder."
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -87,13 +87,13 @@ def crop_box(
     distance = float((landmarks.ventral - landmarks.sac) @ axes[1])
     if not PLAUSIBLE_DISTANCE[0] <= distance <= PLAUSIBLE_DISTANCE[1]:
         raise InputError(
-            f"{level}: the ventral point lies {distance:.1f} mm in front of the sac center, 20 to 90 mm are plausible; "
+            f"The ventral point lies {distance:.1f} mm in front of the sac center, 20 to 90 mm are plausible; "
             f"check that 'ventral' and 'sac' are not exchanged or misplaced."
         )
     half_width = distance if lateral_half_width is None else float(lateral_half_width)
     if square and half_width > distance + 1e-6:
         raise InputError(
-            f"{level}: a lateral half-width of {half_width:g} mm does not fit a square crop of half-width {distance:.1f} mm "
+            f"A lateral half-width of {half_width:g} mm does not fit a square crop of half-width {distance:.1f} mm "
             f"(ventral cut to sac center); allow a rectangular crop or use a smaller half-width."
         )
     width = distance if square else half_width
@@ -131,7 +131,9 @@ def _only(points: list[Point], beginnings: tuple[str, ...], required: bool = Tru
     if len(found) == 1 or (not found and not required):
         return found[0] if found else None
     problem = "is missing" if not found else f"is given {len(found)} times"
-    raise InputError(f"The landmark {beginnings[0]!r} {problem} among {_labels(points)}; one point of that name is needed.")
+    raise InputError(
+        f"The landmark {beginnings[0]!r} {problem} among {_labels(points)}; one point of that name is needed."
+    )
 
 
 def _labels(points: list[Point]) -> str:

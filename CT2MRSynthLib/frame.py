@@ -40,11 +40,17 @@ class DiscFrame:
             object.__setattr__(self, name, value)
         if min(self.extent) <= 1e-6:
             size = " x ".join(f"{edge:g}" for edge in self.extent)
-            raise InputError(f"The box {self.level!r} measures {size} mm: every edge must be longer than zero; resize it.")
+            raise InputError(
+                f"The box {self.level!r} measures {size} mm: every edge must be longer than zero; resize it."
+            )
         if not np.allclose(self.axes @ self.axes.T, np.eye(3), atol=1e-4):
-            raise InputError(f"The box {self.level!r} is not a box: its axes are not at right angles or not of unit length.")
+            raise InputError(
+                f"The box {self.level!r} is not a box: its axes are not at right angles or not of unit length."
+            )
         if np.linalg.det(self.axes) < 0:
-            raise InputError(f"The box {self.level!r} is left-handed (mirrored): left and right would be exchanged; draw it anew.")
+            raise InputError(
+                f"The box {self.level!r} is left-handed (mirrored): left and right would be exchanged; draw it anew."
+            )
 
     @classmethod
     def from_box(cls, center, axes, size, level: str = "free") -> DiscFrame:

@@ -128,7 +128,9 @@ def _markups(path: Path) -> list[dict]:
         raise InputError(f"{path.name} is not a Markups JSON file (line {error.lineno}: {error.msg}).") from None
     markups = document.get("markups") if isinstance(document, dict) else None
     if not isinstance(markups, list) or not all(isinstance(markup, dict) for markup in markups):
-        raise InputError(f"{path.name} is JSON but no Markups file: it has no list named 'markups'; save it from Slicer.")
+        raise InputError(
+            f"{path.name} is JSON but no Markups file: it has no list named 'markups'; save it from Slicer."
+        )
     return markups
 
 
@@ -149,7 +151,9 @@ def _to_ras(markup: dict, name: str) -> np.ndarray:
     """Signs that turn the markup's coordinates into RAS."""
     system = str(markup.get("coordinateSystem", "LPS"))
     if system not in ("LPS", "RAS"):
-        raise InputError(f"The markup {name!r} is in the coordinate system {system!r}; only LPS and RAS are understood.")
+        raise InputError(
+            f"The markup {name!r} is in the coordinate system {system!r}; only LPS and RAS are understood."
+        )
     return np.array([-1.0, -1.0, 1.0]) if system == "LPS" else np.ones(3)
 
 

@@ -41,7 +41,9 @@ class Volume:
             raise InputError(f"The volume {self.name!r} has shape {self.array.shape}; three dimensions are needed.")
         matrix = np.asarray(self.ijk_to_ras, dtype=float)
         if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:3, :3])) < 1e-9:
-            raise InputError(f"The volume {self.name!r} has no usable geometry: its voxel-to-world matrix is {matrix.tolist()}.")
+            raise InputError(
+                f"The volume {self.name!r} has no usable geometry: its voxel-to-world matrix is {matrix.tolist()}."
+            )
         object.__setattr__(self, "ijk_to_ras", matrix)
 
     @property
