@@ -1,8 +1,8 @@
 """The paper's crop rule: from landmarks of one disc to the box of its slice.
 
-Rule (spine CT-to-MR study, 2020): in the slice plane, which runs parallel to the endplates through mid-disc, the ventral cut passes
-through the most ventral point of the vertebral body; the distance d from it to the center of the thecal sac is laid off again dorsally;
-the lateral half-width must show both lateral sides of the vertebral body.
+Rule (spine CT-to-MR study, 2020): in the slice plane, which runs parallel to the endplates through mid-disc, the ventral
+cut passes through the most ventral point of the vertebral body; the distance d from it to the center of the thecal sac is
+laid off again dorsally; the lateral half-width must show both lateral sides of the vertebral body.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Errors a user can act on: one sentence that says what is wrong, with the offending value, and what to do.
 
-All are ``ValueError``: a caller that knows nothing of this package, such as a Slicer panel, shows the sentence as it is.
+All are ``ValueError``: a caller that knows nothing of this package, such as a Slicer panel, shows the sentence as is.
 """
 
 

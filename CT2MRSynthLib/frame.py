@@ -8,7 +8,7 @@ import numpy as np
 
 from CT2MRSynthLib.errors import InputError
 
-#: An axis this far (degrees) from superior is no slice normal of an axial picture: another axis of the box must be meant.
+#: An axis this far (degrees) from superior is no normal of an axial slice: another axis of the box must be meant.
 MAXIMUM_NORMAL_TILT = 65.0
 
 

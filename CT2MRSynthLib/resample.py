@@ -52,7 +52,7 @@ def resample(
         grid: Output grid in world RAS mm.
         thickness: Slice thickness in mm over which to average along the grid's third axis. None: its spacing.
         fill: Value outside the input (beyond the outer faces of its outermost voxels).
-        limits: Values are clipped to this range before interpolation, so that padding does not bleed into its neighbors.
+        limits: Values are clipped to this range before interpolation, lest padding bleed into its neighbors.
 
     Returns:
         Array of shape (k, j, i) of the grid and the share of samples outside.
@@ -112,7 +112,7 @@ def _sample(volume: Volume, points: np.ndarray, fill: float, limits) -> tuple[np
 
 
 def _part_around(volume: Volume, ijk: np.ndarray, limits) -> tuple[np.ndarray, np.ndarray]:
-    """The voxels that hold ``ijk``, clipped to ``limits``, and the index of the first: a whole CT need not be copied."""
+    """The voxels around ``ijk``, clipped to ``limits``, and the index of the first; spares copying the whole CT."""
     last = np.asarray(volume.size) - 1
     low = np.clip(np.floor(ijk.min(axis=0)), 0, last).astype(int)
     high = np.clip(np.ceil(ijk.max(axis=0)), 0, last).astype(int) + 1

@@ -64,7 +64,7 @@ class Volume:
         return points @ inverse[:3, :3].T + inverse[:3, 3]
 
     def corners(self) -> np.ndarray:
-        """The eight outer corners of the voxel block (not voxel centers) in the volume's own frame, shape (8, 3), RAS mm."""
+        """The eight outer corners (not voxel centers) in the volume's own frame, shape (8, 3), RAS mm."""
         ends = np.array([[-0.5, n - 0.5] for n in self.size])
         ijk = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
         return ijk @ self.ijk_to_ras[:3, :3].T + self.ijk_to_ras[:3, 3]
