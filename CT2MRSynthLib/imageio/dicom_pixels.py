@@ -1,0 +1,116 @@
+"""Hounsfield units of a stack of DICOM slices, decoded slice by slice into one array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from CT2MRSynthLib.errors import InputError
+from CT2MRSynthLib.imageio.dicom_headers import SliceHeader
+
+#: Padding outside this range (HU) is set to air; padding inside it is a plausible value already.
+PLAUSIBLE = (-1024.0, 3071.0)
+AIR = -1024
+
+#: Slices decoded at once. SimpleITK lets other threads run while it decodes; two halve the time without taking the
+#: machine from its user.
+THREADS = 2
+
+
+def read_pixels(slices: tuple[SliceHeader, ...], where: str, progress: Callable[[float], None] | None = None) -> np.ndarray:
+    """Decode and rescale slices.
+
+    Args:
+        slices: In the order of the result's first axis.
+        where: The series in words, for messages.
+        progress: Called with the share (0 to 1) done.
+
+    Returns:
+        Array of shape (slices, rows, columns): int16 when all slopes and intercepts are whole, else float32.
+
+    Raises:
+        InputError: A file is damaged or cut off.
+    """
+    cut = sorted({header.path.name for header in slices if header.truncated})
+    if cut:
+        more = f" and {len(cut) - 1} more" if len(cut) > 1 else ""
+        raise InputError(f"{where} is damaged: the pixel data of '{cut[0]}'{more} are cut off; copy or export the CT again.")
+    whole = all(float(number).is_integer() for header in slices for number in (header.slope, header.intercept))
+    shape = (len(slices), slices[0].rows, slices[0].columns)
+    array = np.empty(shape, dtype=np.int16 if whole else np.float32)
+    if any(header.frames > 1 for header in slices):
+        _read_frames(slices, array, where)
+    else:
+        _read_files(slices, array, where, progress)
+    return array
+
+
+def _read_files(slices: tuple[SliceHeader, ...], array: np.ndarray, where: str, progress) -> None:
+    def decode(index: int) -> None:
+        header = slices[index]
+        pixels = _decode(header.path, where)
+        if pixels.shape[-2:] != array.shape[1:] or pixels.size != array[index].size:
+            raise InputError(f"{where} is damaged: '{header.path.name}' decodes to shape {pixels.shape}; export the CT again.")
+        _store(pixels.reshape(array.shape[1:]), header, array[index])
+
+    pool = ThreadPoolExecutor(THREADS)
+    try:
+        for done, _ in enumerate(pool.map(decode, range(len(slices))), 1):
+            if progress is not None:
+                progress(done / len(slices))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _read_frames(slices: tuple[SliceHeader, ...], array: np.ndarray, where: str) -> None:
+    paths = {header.path for header in slices}
+    if len(paths) > 1:
+        names = ", ".join(f"'{path.name}'" for path in sorted(paths)[:3])
+        raise InputError(f"{where} consists of {len(paths)} files of which some hold several frames ({names}); give one such file.")
+    pixels = _decode(slices[0].path, where)
+    if pixels.shape != (slices[0].frames, *array.shape[1:]):
+        raise InputError(f"{where} is damaged: it decodes to shape {pixels.shape}; export the CT again.")
+    applied = _rescale_of_frames(slices, where)
+    for index, header in enumerate(slices):
+        frame = pixels[header.frame]
+        if applied != (header.slope, header.intercept):
+            frame = (frame.astype(np.float64) - applied[1]) / applied[0] * header.slope + header.intercept
+        _store(frame, header, array[index])
+
+
+def _rescale_of_frames(slices: tuple[SliceHeader, ...], where: str) -> tuple[float, float]:
+    """Slope and intercept that the decoder applies to all frames of a file: those of its first frame."""
+    first = min(slices, key=lambda header: header.frame)
+    if first.frame != 0:
+        raise InputError(f"{where} has no usable first frame; export the CT as single slices.")
+    return first.slope, first.intercept
+
+
+def _decode(path: Path, where: str) -> np.ndarray:
+    import SimpleITK as sitk
+
+    try:
+        reader = sitk.ImageFileReader()
+        reader.SetImageIO("GDCMImageIO")
+        reader.SetFileName(str(path))
+        return sitk.GetArrayFromImage(reader.Execute())
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise InputError(f"{where} cannot be decoded: '{path.name}' is damaged or of an unknown compression ({reason}).") from error
+
+
+def _store(pixels: np.ndarray, header: SliceHeader, target: np.ndarray) -> None:
+    """Put rescaled pixels into their place, padding as air, values beyond 16 bit at its end."""
+    padding = None
+    if header.padding is not None:
+        value = header.padding * header.slope + header.intercept
+        if not PLAUSIBLE[0] <= value <= PLAUSIBLE[1]:
+            padding = pixels == value
+    if target.dtype == np.int16 and pixels.dtype != np.int16:
+        pixels = np.clip(np.rint(pixels), -32768, 32767)
+    target[...] = pixels
+    if padding is not None:
+        target[padding] = AIR

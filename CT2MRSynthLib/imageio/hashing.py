@@ -1,0 +1,67 @@
+"""A hash of what was read, so that a run can tell whether its input changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from CT2MRSynthLib.errors import InputError
+
+
+def hash_input(path: str | Path) -> str:
+    """SHA-256 of an input's content, in hex.
+
+    Of a file: of its bytes (and of the data file that an .mhd or .nhdr header names). Of a folder: of the names below
+    it and their bytes, in sorted order, wherever the folder lies.
+
+    Raises:
+        InputError: The path does not exist or cannot be read.
+    """
+    path = Path(path).expanduser()
+    digest = hashlib.sha256()
+    try:
+        if path.is_dir():
+            for file in sorted(_files(path), key=lambda file: file.relative_to(path).as_posix()):
+                _add_named(digest, file.relative_to(path).as_posix(), file)
+        else:
+            _add(digest, path)
+            for file in _data_files(path):
+                _add_named(digest, file.name, file)
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file or folder '{error.filename or path}'; check the path.") from error
+    except OSError as error:
+        raise InputError(f"'{error.filename or path}' cannot be read: {error.strerror or error}.") from error
+    return digest.hexdigest()
+
+
+def _files(folder: Path):
+    for root, _, names in os.walk(folder):
+        yield from (Path(root, name) for name in names)
+
+
+def _add_named(digest, name: str, file: Path) -> None:
+    # name and size in front, so that no two different folders give one stream of bytes
+    digest.update(f"{name}\0{file.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+    _add(digest, file)
+
+
+def _add(digest, file: Path) -> None:
+    with open(file, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+
+
+def _data_files(path: Path) -> list[Path]:
+    """The files that a detached header names, as far as they exist."""
+    if path.suffix.lower() not in (".mhd", ".nhdr"):
+        return []
+    named, listing = [], False
+    for line in path.read_bytes()[: 1 << 16].decode("utf-8", "replace").splitlines():
+        key, separator, value = line.replace("=", ":", 1).partition(":")
+        if listing:
+            named.append(line.strip())
+        elif separator and key.strip().lower() in ("elementdatafile", "data file", "datafile"):
+            listing = value.strip().upper().startswith("LIST")
+            named.append(value.strip())
+    return [path.parent / name for name in named if name and (path.parent / name).is_file()]

@@ -1,0 +1,107 @@
+"""A volume in one file: NIfTI, NRRD or MetaImage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from CT2MRSynthLib.errors import InputError
+from CT2MRSynthLib.imageio.dicom_geometry import LPS_TO_RAS
+from CT2MRSynthLib.imageio.dicom_series import MINIMUM_SLICES
+
+#: Longest first, so that the whole of ".nii.gz" is taken off a name.
+EXTENSIONS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+
+
+def extension(path: Path) -> str:
+    """The extension of a volume file in lower case, or an empty string."""
+    return next((ending for ending in EXTENSIONS if path.name.lower().endswith(ending)), "")
+
+
+def stem(path: Path) -> str:
+    """The name of a file without its extension, ".nii.gz" and ".zip" included; of a folder, its name."""
+    ending = extension(path)
+    if ending:
+        return path.name[: -len(ending)] or path.name
+    return path.stem if path.suffix.lower() in (".zip", ".dcm", ".dicom", ".ima") else path.name
+
+
+def read_image(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Read a volume.
+
+    Returns:
+        Array of shape (k, j, i), int16 where all values are whole and fit, else float32; the 4x4 matrix from voxel
+        index to RAS mm; notes.
+
+    Raises:
+        InputError: The file is damaged, not three-dimensional, in color, or holds values that are not a number.
+    """
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        _check_kind(reader, path)
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise InputError(
+            f"The file '{path}' cannot be read: it is damaged, cut off or not what its name says ({_reason(error)})."
+        ) from error
+    if image.GetDimension() == 4:
+        image = image[:, :, :, 0]
+    if min(image.GetSize()) < MINIMUM_SLICES:
+        raise InputError(f"'{path}' is {_times(image.GetSize())} voxels; at least {MINIMUM_SLICES} along each axis are needed.")
+    matrix = _ijk_to_ras(image)
+    return _compact(sitk.GetArrayViewFromImage(image), path), matrix, _notes(reader, path)
+
+
+def _check_kind(reader, path: Path) -> None:
+    size = reader.GetSize()
+    components = reader.GetNumberOfComponents()
+    if components != 1:
+        raise InputError(f"'{path}' holds {components} values per voxel (a color image or a vector field); give a CT with one.")
+    if len(size) == 4 and size[3] == 1:
+        return
+    if len(size) != 3:
+        raise InputError(f"'{path}' has {len(size)} dimensions ({_times(size)}); give a CT volume with three.")
+
+
+def _ijk_to_ras(image) -> np.ndarray:
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
+    matrix[:3, 3] = image.GetOrigin()
+    return LPS_TO_RAS @ matrix
+
+
+def _compact(values: np.ndarray, path: Path) -> np.ndarray:
+    """A copy of the voxels, int16 where nothing is lost by it; slice by slice, to spare memory."""
+    if values.dtype.kind == "f":
+        bad = sum(int(values_k.size - np.isfinite(values_k).sum()) for values_k in values)
+        if bad:
+            raise InputError(
+                f"'{path}' holds {bad} of {values.size} voxels that are not a number (NaN or infinite); repair or export the CT again."
+            )
+    limits = np.iinfo(np.int16)
+    fits = limits.min <= values.min() and values.max() <= limits.max
+    whole = fits and (values.dtype.kind != "f" or all((values_k == np.rint(values_k)).all() for values_k in values))
+    return values.astype(np.int16 if whole else np.float32)
+
+
+def _notes(reader, path: Path) -> tuple[str, ...]:
+    def code(key: str) -> str:
+        return reader.GetMetaData(key).strip() if reader.HasMetaDataKey(key) else ""
+
+    if extension(path).startswith(".nii") and code("qform_code") == "0" and code("sform_code") == "0":
+        return ("The NIfTI header gives no orientation; check in the picture that left is left.",)
+    return ()
+
+
+def _times(size) -> str:
+    return " x ".join(str(number) for number in size)
+
+
+def _reason(error: RuntimeError) -> str:
+    """The last line of an ITK exception, without the address of the object that raised it."""
+    return str(error).strip().splitlines()[-1].strip().rsplit("): ", 1)[-1].removeprefix("ITK ERROR: ")
