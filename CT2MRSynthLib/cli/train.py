@@ -1,0 +1,77 @@
+"""``ct2mrsynth train``: a generator from a folder of slice pairs."""
+
+from __future__ import annotations
+
+import argparse
+
+SUMMARY = "Train a generator on pairs of CT and T2 slices; stoppable and resumable. RUN/bundle is the result."
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("--pairs", required=True, metavar="DIR", help="folder of *.npz files with ct and mr; new ones are taken in")
+    parser.add_argument("--out", required=True, metavar="RUN", help="folder of the run")
+    parser.add_argument("--preset", default="narrow", choices=("paper", "paper-short", "narrow"), help="default: narrow")
+    parser.add_argument("--width", type=int, help="channels after the generator's first convolution")
+    parser.add_argument("--discriminator-width", type=int, help="same, of the discriminator")
+    parser.add_argument("--steps", type=int, help="generator updates in all")
+    parser.add_argument("--minutes", type=float, help="wall-clock limit in all, resumed runs included")
+    parser.add_argument("--seed", type=int, help="of weights, order and variation of the pairs")
+    parser.add_argument("--threads", type=int, help="CPU threads; default: torch's own choice")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
+    parser.add_argument("--name", default="CT2MRSynth lumbar T2", help="name in the model card")
+    parser.add_argument("--model-version", default="0.1.0", metavar="X.Y.Z", help="version in the model card")
+    parser.add_argument("--data-description", default="Training pairs of the user's own.", metavar="WORDS", help="for the model card")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the arguments say; returns the exit status."""
+    from dataclasses import replace
+    from pathlib import Path
+
+    from CT2MRSynthLib.errors import UsageError
+    from CT2MRSynthLib.training.settings import PRESETS
+
+    changed = ("width", "discriminator_width", "steps", "minutes", "seed")
+    changes = {name: getattr(arguments, name) for name in changed if getattr(arguments, name) is not None}
+    if "minutes" in changes and "steps" not in changes:
+        changes["steps"] = 0
+    if "steps" in changes and "minutes" not in changes:
+        changes["minutes"] = 0.0
+    settings = replace(PRESETS[arguments.preset], **changes)
+    out = Path(arguments.out)
+    if (out / "checkpoint.pt").exists() and not arguments.resume:
+        raise UsageError(f"There is a run in {out} already; add --resume to go on with it, or give another folder.")
+    return _train(arguments, settings, out)
+
+
+def _train(arguments: argparse.Namespace, settings, out) -> int:
+    import torch
+
+    from CT2MRSynthLib.modelcard import ModelCard
+    from CT2MRSynthLib.training.pairs import PairStore
+    from CT2MRSynthLib.training.trainer import Trainer, stop_on_signals
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    out.mkdir(parents=True, exist_ok=True)
+    card = ModelCard(
+        name=arguments.name,
+        version=arguments.model_version,
+        architecture={"name": "johnson-resnet", "width": settings.width, "blocks": settings.blocks},
+        ct_window=(0.0, 1.0),  # the trainer fills in the window it trains with
+        training_data={"description": arguments.data_description},
+    )
+    pairs = PairStore(arguments.pairs, settings.validation_pairs)
+    trainer = Trainer(pairs, out, settings, card, report=_print)
+    stop_on_signals(trainer)
+    if arguments.resume:
+        trainer.resume()
+    trainer.run()
+    return 0
+
+
+def _print(event: dict) -> None:
+    import json
+
+    print(json.dumps(event), flush=True)

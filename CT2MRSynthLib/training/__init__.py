@@ -1,0 +1,1 @@
+"""Training a generator from slice pairs. Importing this package does not import torch; its modules do."""

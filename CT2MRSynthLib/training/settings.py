@@ -1,0 +1,120 @@
+"""Every number of a training run, in one place that goes into the checkpoint and the model card."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields, replace
+
+from CT2MRSynthLib.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How a pair is varied each time it is shown.
+
+    Args:
+        flip: Probability of exchanging left and right, in both images.
+        geometric: Probability of a small rotation, scaling and shift, the same in both images.
+        rotation: Largest rotation in degrees.
+        scale: Largest relative change of size.
+        shift: Largest shift in pixels.
+        intensity: Probability that the CT's Hounsfield scale, sharpness and noise are varied (domain randomization).
+        hu_offset: Standard deviation of an offset in HU.
+        hu_scale: Standard deviation of a relative scaling about 0 HU.
+        blur: Largest standard deviation, in pixels, by which the CT is smoothed or sharpened.
+        noise: Largest standard deviation of added noise in HU.
+    """
+
+    flip: float = 0.5
+    geometric: float = 0.2
+    rotation: float = 5.0
+    scale: float = 0.05
+    shift: float = 6.0
+    intensity: float = 0.7
+    hu_offset: float = 12.0
+    hu_scale: float = 0.03
+    blur: float = 1.0
+    noise: float = 20.0
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The objective and the schedule; the defaults are the paper's where it states a number.
+
+    Args:
+        width: Channels of the generator after its first convolution.
+        blocks: Residual blocks of the generator.
+        discriminator_width: Channels of the discriminator after its first convolution.
+        l1_weight: Lambda, the weight of the mean absolute error on images scaled to -1 .. 1.
+        learning_rate: Of both networks.
+        betas: Of Adam.
+        batch: Pairs a step.
+        steps: Generator updates; 0: no limit, ``minutes`` decides.
+        minutes: Wall-clock limit, summed over resumed runs; 0: no limit, ``steps`` decides.
+        constant_fraction: Share of the run at the full learning rate; over the rest it falls linearly to zero.
+        ema_decay: Decay of the running mean of the weights that becomes the result; 0: the last weights do.
+        validation_pairs: Pairs held back for previews and the validation error, whole subjects at a time where known.
+        seed: Of weights, order and augmentation.
+        augmentation: How pairs are varied.
+
+    Raises:
+        UsageError: Neither ``steps`` nor ``minutes`` ends the run, or a number is out of range.
+    """
+
+    width: int = 64
+    blocks: int = 9
+    discriminator_width: int = 64
+    l1_weight: float = 10.0
+    learning_rate: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    batch: int = 1
+    steps: int = 300_000
+    minutes: float = 0.0
+    constant_fraction: float = 1 / 3
+    ema_decay: float = 0.0
+    validation_pairs: int = 20
+    seed: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "betas", tuple(self.betas))
+        if self.steps <= 0 and self.minutes <= 0:
+            raise UsageError("The training has no end: give a number of steps, of minutes, or both.")
+        for name in ("width", "blocks", "discriminator_width", "batch"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"The training setting {name} is {getattr(self, name)}; it must be at least 1.")
+
+    def fraction_done(self, step: int, seconds: float) -> float:
+        """Share of the run that is over, 0 to 1, by whichever limit comes first."""
+        by_steps = step / self.steps if self.steps > 0 else 0.0
+        by_time = seconds / (60.0 * self.minutes) if self.minutes > 0 else 0.0
+        return min(1.0, max(by_steps, by_time))
+
+    def learning_rate_at(self, fraction: float) -> float:
+        """Constant at first, then linearly to zero at the end of the run."""
+        if fraction <= self.constant_fraction:
+            return self.learning_rate
+        return self.learning_rate * max(0.0, (1.0 - fraction) / (1.0 - self.constant_fraction))
+
+    def to_json(self) -> dict:
+        """Plain dictionary, ready for JSON."""
+        values = asdict(self)
+        values["betas"] = list(self.betas)
+        return values
+
+    @classmethod
+    def from_json(cls, values: dict) -> TrainingSettings:
+        """The inverse of ``to_json``; keys this version does not know are refused."""
+        unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
+        if unknown:
+            raise UsageError(f"Unknown training setting {unknown[0]!r}; the run was made by another version.")
+        augmentation = Augmentation(**values.get("augmentation", {}))
+        return cls(**{**values, "augmentation": augmentation})
+
+
+#: 1e5 iterations at the full rate, then 2e5 down to zero; and the 2e5 in all of the paper's timing sentence.
+PAPER = TrainingSettings()
+PAPER_SHORT = replace(PAPER, steps=200_000, constant_fraction=0.5)
+#: For two CPU cores and an hour: narrow, and with a running mean of the weights.
+NARROW = TrainingSettings(width=32, discriminator_width=16, steps=0, minutes=60.0, constant_fraction=0.4, ema_decay=0.999)
+
+PRESETS = {"paper": PAPER, "paper-short": PAPER_SHORT, "narrow": NARROW}
