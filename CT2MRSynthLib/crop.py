@@ -1,7 +1,7 @@
 """The paper's crop rule: from landmarks of one disc to the box of its slice.
 
-Rule (spine CT-to-MR study, 2020): in the slice plane, which runs parallel to the endplates through mid-disc, the ventral
-cut passes through the most ventral point of the vertebral body; the distance d from it to the center of the thecal sac is
+Rule (spine CT-to-MR study, 2020): in the slice plane, parallel to the endplates through mid-disc, the ventral
+cut passes through the most ventral point of the vertebral body; the distance d from it to the thecal sac center is
 laid off again dorsally; the lateral half-width must show both lateral sides of the vertebral body.
 """
 

@@ -9,8 +9,8 @@ SUMMARY = "make crop boxes from landmarks by the paper's rule"
 
 DESCRIPTION = """\
 Make a crop box (Slicer ROI markup) for each fiducial list of a Markups file. A list belongs to one disc and is named
-after its level. Labels: 'disc front' and 'disc back' (mid-sagittal edges of the disc), or three or more points that begin
-with 'disc'; 'ventral' (most ventral point of the vertebral body); 'sac' (center of the thecal sac)."""
+after its level. Labels: 'disc front' and 'disc back' (mid-sagittal edges of the disc), or three or more points that
+begin with 'disc'; 'ventral' (most ventral point of the vertebral body); 'sac' (center of the thecal sac)."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
