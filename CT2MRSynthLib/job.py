@@ -18,9 +18,6 @@ JOB_SCHEMA = 1
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
-#: Endings that are no part of a CT's name; the double ones come first.
-CT_ENDINGS = (".nii.gz", ".nrrd", ".nhdr", ".nii", ".mha", ".mhd", ".dcm", ".ima", ".zip")
-
 #: More slices than a stack of a whole lumbar spine at 0.5 mm are a slip of the pen.
 MAXIMUM_SLICES = 1024
 
@@ -102,7 +99,8 @@ def job_from_paths(
 
     Args:
         cts: Files, DICOM folders or glob patterns.
-        boxes: Markups files. ``{ct}`` stands for the CT's name without its ending, ``{folder}`` for the folder it lies in.
+        boxes: Markups files. ``{ct}`` stands for the CT's name without its ending, ``{folder}`` for the folder it lies
+            in.
         out: Folder of the results.
         options: How.
         series: Which DICOM series.
@@ -118,18 +116,17 @@ def job_from_paths(
     tasks = tuple(Task(ct, tuple(_fill_in(box, ct) for box in boxes), Path(out), series) for ct in found)
     warnings: tuple[str, ...] = ()
     if len(found) > 1 and not all("{ct}" in box or "{folder}" in box for box in boxes):
-        warnings = (
-            f"The same box file serves all {len(found)} CTs; for boxes of their own write {{ct}} in --roi or use a job file.",
-        )
+        same = f"The same box file serves all {len(found)} CTs"
+        warnings = (f"{same}; for boxes of their own write {{ct}} in --roi or use a job file.",)
     return Job(name_tasks(tasks), Path(out), options or Options(), warnings)
 
 
 def job_from_file(path: Path, out: Path | None = None, **chosen) -> Job:
     """Read a job file.
 
-    ``{"schema": 1, "out": DIR, "tasks": [{"ct": PATH, "roi": [BOX, ...], "series": ..., "out": DIR}, ...], "options": {"slices":
-    1, "thickness": 4.0, "device": "auto", "precision": "auto", "bundle": DIR}}``. Only ``schema``, ``tasks``, ``ct`` and ``roi`` are
-    required. Relative paths are relative to the job file.
+    ``{"schema": 1, "out": DIR, "tasks": [{"ct": PATH, "roi": [BOX, ...], "series": ..., "out": DIR}, ...], "options":
+    {"slices": 1, "thickness": 4.0, "device": "auto", "precision": "auto", "bundle": DIR}}``. Only ``schema``,
+    ``tasks``, ``ct`` and ``roi`` are required. Relative paths are relative to the job file.
 
     Args:
         path: The file.
@@ -162,7 +159,7 @@ def job_from_file(path: Path, out: Path | None = None, **chosen) -> Job:
 
 
 def name_tasks(tasks: Sequence[Task]) -> tuple[Task, ...]:
-    """Give each CT of one output folder a file name of its own: its stem, with its folder's name before it where stems meet."""
+    """Give each CT of one output folder its own name: its stem, with its folder's name in front where stems meet."""
     places = {(task.ct.absolute(), task.out.absolute()) for task in tasks}
     depths = dict.fromkeys(places, 0)
     while True:
@@ -183,11 +180,9 @@ def name_tasks(tasks: Sequence[Task]) -> tuple[Task, ...]:
 
 def ct_stem(path: Path) -> str:
     """The name of a CT file without its ending; of a folder, its name."""
-    name = Path(path).name or Path(path).resolve().name
-    for ending in CT_ENDINGS:
-        if name.lower().endswith(ending) and len(name) > len(ending):
-            return name[: -len(ending)]
-    return name
+    from CT2MRSynthLib.imageio.image_file import stem
+
+    return stem(Path(path) if Path(path).name not in ("", "..") else Path(path).resolve())
 
 
 def file_part(text: str, limit: int = 80) -> str:

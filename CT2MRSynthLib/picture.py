@@ -1,7 +1,7 @@
 """The picture of one box for a radiologist's eye: CT on the left, synthetic slice on the right, same place, same scale.
 
-The patient's right is on the picture's left and anterior is up. Several slices: the middle one, and from eight on the sagittal
-and coronal reformats through the stack below it, in true proportion.
+The patient's right is on the picture's left and anterior is up. Several slices: the middle one, and from eight on the
+sagittal and coronal reformats through the stack below it, in true proportion.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from CT2MRSynthLib.provenance import LABEL
+
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-LABEL = "SYNTHETIC - not for diagnosis"
 
 #: Pixels of the longer edge of an axial slice in the picture.
 EDGE = 512
@@ -28,8 +28,8 @@ BAR = 20.0
 #: From this number of slices on a stack is worth reformatting.
 SLICES_TO_REFORMAT = 8
 
-#: Depth, as a share of the box's anterior edge from its ventral side, of the coronal reformat: the crop rule puts the vertebral
-#: body there (the thecal sac lies half-way).
+#: Where the coronal reformat lies, as a share of the way from the ventral to the dorsal side of the box: in the
+#: vertebral body, for the crop rule puts the thecal sac half-way.
 CORONAL_DEPTH = 0.28
 
 #: Key of the PNG text that says where in the picture the axial panels are: ``[[left, top, right, bottom], [...]]``.
@@ -108,15 +108,15 @@ def contact_sheet(pictures: Sequence[str | Path], out: str | Path, edge: int = 3
     from PIL import Image
 
     columns = [_panels(Path(path)) for path in pictures]
-    heights = [max(round(edge * p.height / p.width) for p in row) for row in zip(*columns)]
+    heights = [max(round(edge * p.height / p.width) for p in row) for row in zip(*columns, strict=True)]
     head, foot = 40, 44
     size = (MARGIN + len(columns) * (edge + MARGIN), head + sum(heights) + MARGIN + foot)
     sheet = Image.new("RGB", size, BACKGROUND)
-    for n, (column, path) in enumerate(zip(columns, pictures)):
+    for n, (column, path) in enumerate(zip(columns, pictures, strict=True)):
         left = MARGIN + n * (edge + MARGIN)
         _write(sheet, (left, 10), column[0].info["title"] or Path(path).stem, 20, TEXT, width=edge)
         top = head
-        for panel, height in zip(column, heights):
+        for panel, height in zip(column, heights, strict=True):
             sheet.paste(panel.resize((edge, round(edge * panel.height / panel.width)), Image.LANCZOS), (left, top))
             top += height + MARGIN
     line = f"Above: CT.   Below: synthetic T2, {columns[0][0].info['model']}.   {LABEL}"
@@ -207,7 +207,7 @@ def _compose(rows: list[list[Image]], title: str, captions: Sequence[str], warni
     for n, caption in enumerate(captions):
         left = MARGIN + n * (column + MARGIN)
         _write(sheet, (left, 46), caption, 18, QUIET, width=column)
-        for top, row in zip(tops, rows):
+        for top, row in zip(tops, rows, strict=False):
             sheet.paste(row[n], (left, top))
         places.append([left, head, left + rows[0][n].width, head + rows[0][n].height])
     for n, line in enumerate(lines):
@@ -227,7 +227,8 @@ def _panels(path: Path) -> list[Image]:
         places = json.loads(image.info[PANELS])
         image.load()
     except (OSError, KeyError, ValueError):
-        raise InputError(f"{path.name} is no picture that this software made; give the _sMRT2.png files of a run.") from None
+        sentence = f"{path.name} is no picture that this software made; give the _sMRT2.png files of a run."
+        raise InputError(sentence) from None
     panels = [image.crop(place) for place in places]
     for panel in panels:
         panel.info.update({key: image.info.get(key, "") for key in ("title", "model")})
@@ -240,7 +241,7 @@ def _font(size: int):
     return ImageFont.load_default(size=size)
 
 
-def _write(image: Image, place, text: str, size: int, color, *, anchor: str = "la", outline: bool = False, width=None) -> None:
+def _write(image: Image, place, text: str, size: int, color, anchor="la", outline=False, width=None) -> None:
     """Write one line; where it is wider than ``width`` pixels, smaller, down to 12 pixels, then shortened."""
     from PIL import ImageDraw
 

@@ -1,21 +1,21 @@
-"""How far a run is: one percentage over all its stages, the time left, and what happened, for a person or a parent process.
+"""How far a run is: one percentage over all stages, the time left, and what happened, for a person or a program.
 
-Everything that is said is an event, a flat JSON object. With ``--events`` each is one line on standard output (ASCII, flushed), so
-that a Slicer panel reads it line by line. Unknown keys and events are to be ignored. ``ct`` and ``level`` name the box and are
-left out where they do not apply.
+Everything that is said is an event, a flat JSON object. With ``--events`` each is one line on standard output (ASCII,
+flushed), so that a Slicer panel reads it line by line. Unknown keys and events are to be ignored. ``ct`` and ``level``
+name the box and are left out where they do not apply.
 
-=========  =====================================================================================================
+=========  =============================================================================================================
 event      fields
-=========  =====================================================================================================
+=========  =============================================================================================================
 start      schema (1), version of the software, cts, boxes
 progress   percent (0 to 100, never falls), seconds_left (null until it can be estimated), stage (words), ct, level.
            Also the heartbeat: one comes at least every two seconds while the process lives.
 warning    message, ct, level
-result     status ("written" or "skipped"), volume, picture, sidecar (paths under the output folder as it was given), ct, level
+result     status ("written" or "skipped"), ct, level, volume, picture, sidecar (paths under the output folder as given)
 error      message, ct, level: this CT or box failed; without both, the run cannot go on
-end        exit_status, written, skipped, failed, report (path, null if there is none), seconds. Always the last line; where it
-           is missing, the process was killed.
-=========  =====================================================================================================
+end        exit_status, written, skipped, failed, report (path, null if there is none), seconds. Always the last line;
+           where it is missing, the process was killed.
+=========  =============================================================================================================
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The command ``ct2mrsynth``: one module per subcommand, each with ``SUMMARY``, ``configure(parser)`` and ``run(arguments)``.
+"""The command ``ct2mrsynth``.
 
-Only the module of the chosen subcommand is imported, and none of them imports anything heavy before its work begins, so that
-``--help`` answers at once.
+Each subcommand is a module with ``SUMMARY``, ``configure(parser)`` and ``run(arguments)``. Only the chosen one is
+imported, and none imports anything heavy before its work begins, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class _Terminated(BaseException):
 
 
 def _end_tidily_when_terminated():
-    """Let SIGTERM unwind the stack so that temporary files go; returns the handler to restore, None if there is none."""
+    """Let SIGTERM unwind the stack so that temporary files go; returns the handler to restore, if there is one."""
 
     def stop(number, frame):
         raise _Terminated

@@ -14,9 +14,9 @@ SUMMARY = "make synthetic T2 volumes from CT and crop boxes"
 DESCRIPTION = """\
 Make synthetic T2 volumes from CT and crop boxes.
 
-For each box it writes <ct>_<level>_sMRT2.nrrd (the volume, where the box lies), .png (CT and synthetic slice side by side)
-and .json (how it was made), and for the run report.json. A box that is already complete is skipped, so the same command
-resumes a run that was ended."""
+For each box it writes <ct>_<level>_sMRT2.nrrd (the volume, where the box lies), .png (CT and synthetic slice side by
+side) and .json (how it was made), and for the run report.json. A box that is already complete is skipped, so the same
+command resumes a run that was ended."""
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -24,14 +24,22 @@ def configure(parser: ArgumentParser) -> None:
     parser.description = DESCRIPTION
     inputs = parser.add_argument_group("what")
     inputs.add_argument(
-        "--ct", metavar="PATH", nargs="+", action="extend", default=[],
-        help="CT: DICOM folder, DICOM zip, NIfTI, NRRD or MetaImage; several, or a pattern in quotes such as 'cts/*.nrrd'",
-    )  # fmt: skip
+        "--ct",
+        metavar="PATH",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="CT: DICOM folder or zip, NIfTI, NRRD, MetaImage; several, or a pattern in quotes such as 'cts/*.nrrd'",
+    )
     inputs.add_argument(
-        "--roi", metavar="BOX", nargs="+", action="extend", default=[],
+        "--roi",
+        metavar="BOX",
+        nargs="+",
+        action="extend",
+        default=[],
         help="crop boxes: Markups files (.mrk.json) with ROIs or planes; {ct} in the name stands for the CT's name, "
         "{folder} for the folder the CT lies in",
-    )  # fmt: skip
+    )
     inputs.add_argument("--series", help="which DICOM series, where there are several")
     inputs.add_argument("--job", metavar="JOB.json", type=Path, help="job file that names CTs, boxes and options")
     inputs.add_argument("--out", metavar="DIR", type=Path, help="folder of the results; made if need be")
