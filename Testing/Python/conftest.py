@@ -1,0 +1,31 @@
+"""What all tests share: the package on the path, real data where present, a real MRML scene."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+for folder in (ROOT, Path(__file__).resolve().parent):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real CTs beside the repository."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real data: {folder} is absent")
+    return folder
+
+
+@pytest.fixture
+def mrml_scene():
+    """An empty MRML scene with Slicer's colors and subject hierarchy."""
+    pytest.importorskip("slicer", reason="no MRML: install slicer-core")
+    from scenes import new_scene
+
+    scene = new_scene()
+    yield scene
+    scene.Clear(1)
