@@ -1,0 +1,30 @@
+"""The sample points of one rendering and the tissue painted at each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from CT2MRSynthLib.phantom.tissues import Label
+
+
+class Canvas:
+    """Tissue label and mixing share at flat arrays of points; what is painted later covers what was there.
+
+    Args:
+        size: Number of points.
+    """
+
+    def __init__(self, size: int):
+        self.label = np.full(size, Label.AIR, dtype=np.uint8)
+        self.mix = np.zeros(size, dtype=np.float32)
+
+    def paint(self, where: np.ndarray, label: Label, mix=0.0) -> None:
+        """Paint a tissue.
+
+        Args:
+            where: Indices of points.
+            label: The tissue.
+            mix: Share of the tissue's partner, one number or one per index.
+        """
+        self.label[where] = label
+        self.mix[where] = mix

@@ -1,0 +1,121 @@
+"""Where each vertebra and disc lies: rigid frames along a curved spine, and the canal's own curved coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from CT2MRSynthLib.phantom.anatomy import DISCS, VERTEBRAE, Anatomy
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A rigid frame: origin at the middle of the posterior wall; rows of ``axes`` are right, anterior, superior (RAS)."""
+
+    origin: np.ndarray
+    axes: np.ndarray
+
+    def local(self, x, y, z):
+        """World coordinates to (u right, v anterior, w superior) in mm."""
+        d = (x - np.float32(self.origin[0]), y - np.float32(self.origin[1]), z - np.float32(self.origin[2]))
+        a = self.axes.astype(np.float32)
+        return tuple(d[0] * a[n, 0] + d[1] * a[n, 1] + d[2] * a[n, 2] for n in range(3))
+
+    def world(self, u: float, v: float, w: float) -> np.ndarray:
+        """Local mm to world RAS mm."""
+        return self.origin + np.array([u, v, w]) @ self.axes
+
+
+def _axes(tilt: float, lateral: float, rotation: float) -> np.ndarray:
+    """Rows right, anterior, superior; the superior axis leans anterior by ``tilt`` and right by ``lateral`` degrees."""
+    t, f, r = np.radians([tilt, lateral, rotation])
+    superior = np.array([np.sin(f), np.sin(t) * np.cos(f), np.cos(t) * np.cos(f)])
+    right = np.array([np.cos(r), np.sin(r), 0.0])
+    right -= superior * (right @ superior)
+    right /= np.linalg.norm(right)
+    return np.stack([right, np.cross(superior, right), superior])
+
+
+def _mean_axes(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    left, _, right = np.linalg.svd(a + b)
+    return left @ right
+
+
+class Geometry:
+    """Frames of vertebrae and discs, and the map from world to canal coordinates.
+
+    Args:
+        anatomy: The subject; world origin lies in the middle of L3's body.
+    """
+
+    def __init__(self, anatomy: Anatomy):
+        self.anatomy = anatomy
+        a = anatomy
+        axes = [_axes(a.tilt[n], a.lateral_tilt[n], a.rotation[n]) for n in range(len(VERTEBRAE))]
+        disc_axes = [_mean_axes(axes[n], axes[n + 1]) for n in range(DISCS)]
+        depth = a.body_depth / 2
+        centers = [np.zeros(3)]
+        for n in range(DISCS):
+            step = axes[n][2] * a.body_height[n] / 2 + disc_axes[n][2] * a.disc_height[n] + axes[n + 1][2] * a.body_height[n + 1] / 2
+            centers.append(centers[-1] - step)
+        centers = np.array(centers) - centers[3]
+        self.vertebrae = [Pose(centers[n] - axes[n][1] * depth[n], axes[n]) for n in range(len(VERTEBRAE))]
+        self.discs = []
+        for n in range(DISCS):
+            below = centers[n] - axes[n][2] * a.body_height[n] / 2
+            above = centers[n + 1] + axes[n + 1][2] * a.body_height[n + 1] / 2
+            half = (depth[n] + depth[n + 1]) / 2
+            self.discs.append(Pose((below + above) / 2 - disc_axes[n][1] * half, disc_axes[n]))
+        self._build_curve()
+
+    def _build_curve(self) -> None:
+        """A curve through the posterior walls, from below upward, with the frames along it."""
+        poses, phase = [], []
+        for n in reversed(range(len(VERTEBRAE))):
+            poses.append(self.vertebrae[n])
+            phase.append(n + 0.0)
+            if n > 0:
+                poses.append(self.discs[n - 1])
+                phase.append(n - 0.5)
+        points = np.array([p.origin for p in poses])
+        frames = np.array([p.axes.ravel() for p in poses])
+        top, bottom = poses[-1], poses[0]
+        points = np.vstack([bottom.world(0, -10, -60), points, top.world(0, 0, 80)])
+        frames = np.vstack([frames[:1], frames, frames[-1:]])
+        phase = np.concatenate([[8.5], phase, [-2.5]])
+        knots = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+        arc = np.arange(0, knots[-1], 0.5)
+        self._arc = arc
+        self._points = CubicSpline(knots, points)(arc)
+        fine = np.stack([np.interp(arc, knots, frames[:, c]) for c in range(9)], axis=1).reshape(-1, 3, 3)
+        right = fine[:, 0] / np.linalg.norm(fine[:, 0], axis=1, keepdims=True)
+        superior = fine[:, 2] - right * np.sum(fine[:, 2] * right, axis=1, keepdims=True)
+        superior /= np.linalg.norm(superior, axis=1, keepdims=True)
+        self._frames = np.stack([right, np.cross(superior, right), superior], axis=1)
+        # position along the spine counted in vertebrae: 3.0 is the middle of L3, 3.5 the disc below it
+        self._phase = np.interp(arc, knots, phase)
+
+    def spine_at_height(self, z):
+        """Posterior wall of the spine at world height z: (x, y, phase), for soft tissue that lies in axial planes."""
+        table = self._points
+        return (
+            np.interp(z, table[:, 2], table[:, 0]),
+            np.interp(z, table[:, 2], table[:, 1]),
+            np.interp(z, table[:, 2], self._phase),
+        )
+
+    def canal(self, x, y, z):
+        """World to canal coordinates (u right, v anterior of the posterior wall, phase); smooth, so coarse nodes suffice."""
+        arc = np.interp(z, self._points[:, 2], self._arc)
+        for _ in range(5):
+            point = [np.interp(arc, self._arc, self._points[:, c]) for c in range(3)]
+            normal = [np.interp(arc, self._arc, self._frames[:, 2, c]) for c in range(3)]
+            arc = arc + 0.8 * ((x - point[0]) * normal[0] + (y - point[1]) * normal[1] + (z - point[2]) * normal[2])
+        point = [np.interp(arc, self._arc, self._points[:, c]) for c in range(3)]
+        offset = (x - point[0], y - point[1], z - point[2])
+        u, v = (
+            sum(offset[c] * np.interp(arc, self._arc, self._frames[:, row, c]) for c in range(3)) for row in (0, 1)
+        )
+        return u, v, np.interp(arc, self._arc, self._phase)

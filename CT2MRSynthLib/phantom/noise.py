@@ -1,0 +1,96 @@
+"""Smooth random fields over world space, and grids on which smooth things are computed coarsely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable
+
+import numpy as np
+from scipy import ndimage
+
+_NODES = 48
+
+
+class NoiseSpace:
+    """Random fields of zero mean and unit variance, each named by a number, all from one periodic table.
+
+    Args:
+        rng: Source of randomness.
+    """
+
+    def __init__(self, rng: np.random.Generator):
+        white = rng.standard_normal((_NODES,) * 3).astype(np.float32)
+        table = ndimage.gaussian_filter(white, 1.0, mode="wrap")
+        self._table = (table - table.mean()) / table.std()
+        self._shift = rng.uniform(0, _NODES, (64, 3))
+
+    def __call__(self, field: int, x, y, z, wavelength) -> np.ndarray:
+        """Field number ``field`` at points in mm; ``wavelength`` in mm, one number or one per axis."""
+        wavelength = np.broadcast_to(np.asarray(wavelength, dtype=float), (3,))
+        index = [
+            np.asarray(c, dtype=np.float32) * np.float32(4.0 / w) + np.float32(s)
+            for c, w, s in zip((x, y, z), wavelength, self._shift[field % 64])
+        ]
+        return ndimage.map_coordinates(self._table, index, order=1, mode="grid-wrap", output=np.float32)
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Regular sample points: origin, three step vectors (for k, j, i) in world RAS mm, and their counts."""
+
+    origin: np.ndarray
+    steps: np.ndarray
+    shape: tuple[int, int, int]
+
+    @classmethod
+    def from_matrix(cls, ijk_to_ras: np.ndarray, shape: tuple[int, int, int], first_slice: int = 0) -> Lattice:
+        """The voxel centers of slices ``first_slice`` ... of a volume of array shape (k, j, i)."""
+        origin = ijk_to_ras[:3, 3] + ijk_to_ras[:3, 2] * first_slice
+        return cls(origin, ijk_to_ras[:3, [2, 1, 0]].T.copy(), shape)
+
+    def points(self) -> list[np.ndarray]:
+        """World x, y, z, each of shape (k, j, i), float32."""
+        k, j, i = (np.arange(n, dtype=np.float32) for n in self.shape)
+        return [
+            (
+                np.float32(self.origin[a])
+                + np.float32(self.steps[0, a]) * k[:, None, None]
+                + np.float32(self.steps[1, a]) * j[None, :, None]
+                + np.float32(self.steps[2, a]) * i[None, None, :]
+            )
+            for a in range(3)
+        ]
+
+    def smooth(self, function: Callable, spacing: float) -> list[np.ndarray]:
+        """Evaluate a slowly varying function on nodes about ``spacing`` mm apart and interpolate linearly.
+
+        Args:
+            function: Takes x, y, z arrays, returns a sequence of arrays of the same shape.
+            spacing: Distance of nodes in mm.
+
+        Returns:
+            Arrays of this lattice's shape.
+        """
+        length = np.linalg.norm(self.steps, axis=1) * (np.asarray(self.shape) - 1)
+        counts = [min(n, int(np.ceil(extent / spacing)) + 1) if n > 1 else 1 for n, extent in zip(self.shape, length)]
+        counts = [max(c, 2) if n > 1 else 1 for c, n in zip(counts, self.shape)]
+        ratio = [(n - 1) / (c - 1) if c > 1 else 1.0 for n, c in zip(self.shape, counts)]
+        coarse = Lattice(self.origin, self.steps * np.asarray(ratio)[:, None], tuple(counts))
+        weights = [_linear_weights(n, c) for n, c in zip(self.shape, counts)]
+        return [_interpolate(np.asarray(v, dtype=np.float32), weights) for v in function(*coarse.points())]
+
+
+def _linear_weights(size: int, nodes: int) -> np.ndarray:
+    position = np.arange(size) * ((nodes - 1) / (size - 1) if size > 1 else 0.0)
+    low = np.clip(np.floor(position).astype(int), 0, max(nodes - 2, 0))
+    weights = np.zeros((size, nodes), dtype=np.float32)
+    weights[np.arange(size), low] = 1 - (position - low)
+    if nodes > 1:
+        weights[np.arange(size), low + 1] = position - low
+    return weights
+
+
+def _interpolate(values: np.ndarray, weights: list[np.ndarray]) -> np.ndarray:
+    values = values @ weights[2].T
+    values = np.matmul(weights[1], values)
+    return np.tensordot(weights[0], values, axes=(1, 0))

@@ -1,0 +1,145 @@
+"""The direct path to training pairs: CT and T2 of one disc level from one painting of the tissue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from CT2MRSynthLib.frame import DiscFrame
+from CT2MRSynthLib.levels import LEVELS
+from CT2MRSynthLib.phantom import ct, mr
+from CT2MRSynthLib.phantom.canvas import Canvas
+from CT2MRSynthLib.phantom.noise import Lattice
+from CT2MRSynthLib.phantom.scene import Subject, disc_index
+
+PIXELS = 256
+PLANES = 6
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A disc-level pair; row 0 is ventral, column 0 the patient's right.
+
+    Args:
+        ct: HU, float32, shape (256, 256).
+        mr: T2 grey levels, uint8, shape (256, 256).
+        frame: Where the pair lies, world RAS mm.
+        labels: ``tissues.Label`` in the middle plane, uint8, shape (256, 256).
+        truth: Seed, level, severities, settings and the sac's center in pixels (row, column).
+    """
+
+    ct: np.ndarray
+    mr: np.ndarray
+    frame: DiscFrame
+    labels: np.ndarray
+    truth: dict
+
+
+def render_pair(seed: int, level: str | None = None, jitter: float = 1.0, misalignment: float = 0.5) -> Pair:
+    """Render CT and T2 of one disc level of one subject.
+
+    Args:
+        seed: The subject; the scans' settings follow from it as well.
+        level: One of ``frame.LEVELS``; None: drawn from the seed.
+        jitter: Strength of the random displacement of the box against the crop rule; 0: exactly the rule.
+        misalignment: Standard deviation in mm of the MR's displacement against the CT.
+    """
+    rng = np.random.default_rng([seed, 100])
+    drawn = LEVELS[int(rng.choice(5, p=[0.12, 0.16, 0.22, 0.28, 0.22]))]
+    level = level or drawn
+    rng = np.random.default_rng([seed, 101 + LEVELS.index(level) if level in LEVELS else 0])
+    subject = Subject(seed)
+    exact = subject.frame(level)
+    frame = _displaced(exact, rng, jitter)
+    ct_settings = ct.CTSettings.draw(np.random.default_rng([seed, 10]), subject.anatomy.osteoporosis)
+    mr_settings = mr.MRSettings.draw(np.random.default_rng([seed, 11]), subject.anatomy)
+    canvas, offsets = paint_slab(subject, frame, 4.0 + ct_settings.thickness * 0.7, rng)
+    shape = (PLANES, PIXELS, PIXELS)
+    pixel = float(frame.extent[0] / PIXELS)
+    hu = ct.hounsfield(canvas, ct_settings).reshape(shape)
+    hu = np.tensordot(_profile(offsets, 4.0, ct_settings.thickness), hu, axes=1)
+    tilt = np.arctan2(frame.axes[2, 1], frame.axes[2, 2])
+    ct_picture = ct.finish_slice(hu, ct_settings, pixel, tilt, rng)
+    water, fat = (s.reshape(shape) for s in mr.signals(canvas, mr_settings, subject.anatomy.degeneration[disc_index(level)]))
+    weights = _profile(offsets, mr_settings.thickness, 0.3)
+    water, fat = np.tensordot(weights, water, axes=1), np.tensordot(weights, fat, axes=1)
+    if misalignment > 0:
+        water, fat = _moved((water, fat), rng, misalignment / pixel)
+    mr_picture = mr.finish_slice(water, fat, mr_settings, pixel, rng)
+    sac = (subject.landmarks(level).sac_center - frame.center) @ frame.axes.T / pixel
+    truth = {
+        "level": level,
+        "sac_row_column": [float(127.5 - sac[1]), float(127.5 - sac[0])],
+        "anatomy": subject.anatomy.record(),
+        "ct": ct_settings.record(),
+        "mr": mr_settings.record(),
+    }
+    return Pair(np.clip(ct_picture, -1024, 3071), mr_picture, frame, canvas.label.reshape(shape)[PLANES // 2], truth)
+
+
+def paint_slab(subject: Subject, frame: DiscFrame, depth: float, rng: np.random.Generator) -> tuple[Canvas, np.ndarray]:
+    """Tissue in ``PLANES`` planes over ``depth`` mm; samples are scattered within their share of it, so that oblique
+    surfaces do not show as steps. Returns the canvas and the planes' offsets from the middle in mm."""
+    grid = frame.with_depth(depth).grid(slices=PLANES, pixels=PIXELS)
+    lattice = Lattice.from_matrix(grid.ijk_to_ras, (PLANES, PIXELS, PIXELS))
+    step = depth / PLANES
+    scatter = rng.uniform(-0.5, 0.5, lattice.shape).astype(np.float32) * np.float32(step)
+    jitter = [scatter * np.float32(c) for c in frame.axes[2]]
+    offsets = (np.arange(PLANES) - (PLANES - 1) / 2) * step
+    return subject.paint(lattice, jitter), offsets
+
+
+def render_pairs(seeds: Iterable[int], processes: int | None = None, **options) -> Iterator[Pair]:
+    """Render many pairs in several processes, in the order of the seeds.
+
+    Args:
+        seeds: One subject each; the level is drawn from the seed.
+        processes: Worker processes; 1: in this process.
+        options: Passed to ``render_pair``.
+    """
+    seeds = list(seeds)
+    if processes == 1:
+        yield from (render_pair(seed, **options) for seed in seeds)
+        return
+    with ProcessPoolExecutor(processes) as pool:
+        yield from pool.map(_render, seeds, [options] * len(seeds), chunksize=4)
+
+
+def _render(seed: int, options: dict) -> Pair:
+    return render_pair(seed, **options)
+
+
+def _profile(offsets: np.ndarray, thickness: float, scan_thickness: float) -> np.ndarray:
+    """Weights of planes: a slice of ``thickness`` cut from slices of ``scan_thickness`` (two boxes convolved)."""
+    half, ramp_width = thickness / 2, max(scan_thickness, 0.3)
+    weights = np.clip((half + ramp_width / 2 - np.abs(offsets)) / ramp_width, 0, 1)
+    return (weights / weights.sum()).astype(np.float32)
+
+
+def _displaced(frame: DiscFrame, rng: np.random.Generator, strength: float) -> DiscFrame:
+    """A box as a user would draw it: moved by millimeters, turned by degrees, somewhat larger or smaller."""
+    normal = rng.standard_normal(8)
+    uniform = rng.random(2)
+    wide = 2.0 if uniform[0] < 0.3 else 0.8
+    angles = np.radians(normal[:3] * np.array([2.2, 2.0, 2.5]) * strength)
+    axes = frame.axes.copy()
+    for axis, angle in enumerate(angles):
+        other = [n for n in range(3) if n != axis]
+        turned = axes.copy()
+        turned[other[0]] = np.cos(angle) * axes[other[0]] + np.sin(angle) * axes[other[1]]
+        turned[other[1]] = -np.sin(angle) * axes[other[0]] + np.cos(angle) * axes[other[1]]
+        axes = turned
+    shift = np.clip(normal[3:6], -2.2, 2.2) * np.array([2.2 * wide, 2.2 * wide, 0.9]) * strength
+    size = 1.0 + strength * (0.03 + 0.05 * normal[6] + 0.12 * (uniform[1] - 0.3) * (wide > 1))
+    extent = frame.extent * np.array([size, size, 1.0])
+    return DiscFrame(frame.center + shift @ axes, axes, extent, frame.level)
+
+
+def _moved(pictures, rng: np.random.Generator, pixels: float):
+    """Pictures displaced alike by a fraction of a pixel to a few pixels: the patient lies differently in the MR."""
+    shift = np.clip(rng.standard_normal(2), -2, 2) * pixels
+    return [ndimage.shift(p, shift, order=1, mode="nearest") for p in pictures]
