@@ -17,10 +17,11 @@ DISCS = len(VERTEBRAE) - 1
 _BODY_HEIGHT = np.array([24.0, 25.5, 26.5, 27.0, 27.0, 26.5, 27.0, 22.0])
 _BODY_WIDTH = np.array([40.0, 41.0, 42.5, 44.0, 47.0, 50.0, 50.0, 42.0])
 _BODY_DEPTH = np.array([29.5, 30.5, 31.5, 33.0, 34.0, 34.0, 31.0, 24.0])
-_DISC_HEIGHT = np.array([6.5, 8.0, 9.5, 10.5, 11.5, 10.5, 1.0])
-_FACET_APART = np.array([12.5, 13.5, 14.5, 16.0, 18.5, 22.0, 15.0])
+# between the rims; hollow endplates add about 4 mm in the middle
+_DISC_HEIGHT = np.array([4.5, 5.4, 6.4, 7.2, 8.0, 7.4, 1.0])
+_FACET_APART = np.array([14.0, 15.0, 16.0, 17.2, 19.0, 22.5, 15.0])
 _FACET_ANGLE = np.array([18.0, 22.0, 28.0, 36.0, 44.0, 50.0, 50.0])
-_SAC_WIDTH = np.array([16.0, 17.0, 16.8, 16.3, 15.8, 13.5, 10.0])
+_SAC_WIDTH = np.array([17.0, 18.0, 18.0, 18.2, 18.2, 16.0, 11.0])
 _SAC_DEPTH = np.array([14.5, 14.5, 14.0, 13.5, 13.0, 11.0, 8.0])
 _SAC_TREFOIL = np.array([0.0, 0.01, 0.03, 0.06, 0.09, 0.09, 0.05])
 _SAC_GAP = np.array([1.0, 1.0, 1.0, 1.2, 1.6, 3.0, 3.0])
@@ -72,12 +73,19 @@ class Anatomy:
     rotation: np.ndarray
     wedge: np.ndarray
     spinous_length: float
+    lamina_thickness: float
     spinous_drop: np.ndarray
     spinous_side: np.ndarray
     psoas: float
     back_muscle: float
     lamina_fat: float
     vessel: dict
+
+    def __post_init__(self) -> None:
+        # single precision throughout: one double among the factors would double the time of every array operation
+        for name, value in list(vars(self).items()):
+            if isinstance(value, np.ndarray) and value.dtype == np.float64:
+                object.__setattr__(self, name, value.astype(np.float32))
 
     @classmethod
     def draw(cls, seed: int, rng: np.random.Generator) -> Anatomy:
@@ -120,7 +128,7 @@ class Anatomy:
             body_height=_BODY_HEIGHT * scale * vary(1, 0.04) * vary(n, 0.02),
             body_width=_BODY_WIDTH * scale * width_factor,
             body_depth=_BODY_DEPTH * scale * depth_factor,
-            body_power=rng.uniform(2.0, 2.5) + rng.normal(0, 0.06, n),
+            body_power=rng.uniform(1.9, 2.3) + rng.normal(0, 0.06, n),
             body_notch=np.clip(np.array([3.0, 3.0, 2.6, 2.0, 1.2, 0.2, -0.5, -0.5]) + rng.normal(0, 0.7) + rng.normal(0, 0.4, n), -1.5, 4.0),
             disc_height=_DISC_HEIGHT * scale * vary(m, 0.1) * np.where(np.arange(m) < 6, 1 - 0.6 * np.clip(degeneration - 0.3, 0, 1), 1),
             degeneration=degeneration,
@@ -131,7 +139,7 @@ class Anatomy:
             facet_hypertrophy=hypertrophy,
             stenosis=stenosis,
             osteophyte=np.clip(degeneration * old * rng.uniform(0.2, 1.6, m), 0, 1),
-            concavity=rng.uniform(1.4, 3.2) * vary(n, 0.15),
+            concavity=rng.uniform(1.5, 3.4) * vary(n, 0.15),
             facet_apart=(_FACET_APART * scale**0.6 * vary(1, 0.06) * vary(m, 0.03))[:, None] * vary((m, 2), 0.04),
             facet_angle=_FACET_ANGLE[:, None] + rng.normal(0, 6) + rng.normal(0, 5, (m, 2)),
             facet_offset=rng.normal(0, 1.0) + rng.normal(0, 0.7, (m, 2)),
@@ -145,10 +153,11 @@ class Anatomy:
             lateral_tilt=scoliosis + rng.normal(0, 1.2, n),
             rotation=rotation + rng.normal(0, 0.8, n),
             wedge=np.array([0, -1, 0, 0, 2, 8, 3, 0.0]) + rng.normal(0, 1.0, n),
+            lamina_thickness=float(rng.uniform(0.72, 1.12)),
             spinous_length=float(rng.normal(27, 2.5) * scale),
             spinous_drop=rng.normal(0, 2.5) + rng.normal(0, 1.5, n),
             spinous_side=rng.normal(0, 1.5, n),
-            psoas=float(np.clip(rng.normal(1.06 if male else 0.92, 0.1) - 0.12 * old, 0.65, 1.35)),
+            psoas=float(np.clip(rng.normal(1.06 if male else 0.92, 0.12) - 0.14 * old, 0.6, 1.35)),
             back_muscle=float(np.clip(rng.normal(1.0, 0.07), 0.82, 1.2)),
             lamina_fat=float(rng.uniform(0.0, 1.0) * (0.35 + 0.65 * old)),
             vessel=_draw_vessels(rng),

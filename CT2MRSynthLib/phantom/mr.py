@@ -55,10 +55,12 @@ class MRSettings:
         # driven equilibrium pulses and long echo trains favor fluid
         signal[Label.CSF] *= rng.uniform(1.25, 1.6)
         fat_label = column("fat")
+        # trains of short echo spacing keep fat bright
+        signal = np.where(fat_label > 0, signal * rng.uniform(1.1, 1.35), signal)
         fat = signal * fat_label
         water = signal * (1 - fat_label)
         age = (anatomy.age - 22) / 64
-        for label, low in ((Label.MARROW, 0.30), (Label.ARCH_MARROW, 0.42)):
+        for label, low in ((Label.MARROW, 0.42), (Label.ARCH_MARROW, 0.52)):
             share = np.clip(low + 0.28 * age + rng.normal(0, 0.06), 0.2, 0.85)
             fat[label] = share * signal[Label.FAT] * 0.9
             water[label] = (1 - share) * signal[label]
@@ -95,10 +97,13 @@ def signals(canvas: Canvas, settings: MRSettings, degeneration: np.ndarray | flo
     dark = np.clip(1.25 * np.asarray(degeneration) + 0.05, 0, 1)
     water[Label.NUCLEUS] *= 1.0 - 0.72 * dark
     partner = partner_indices()
+    # the mineral of spongy bone hardly darkens its marrow: only where bone is dense is there no signal
+    bone = np.isin(canvas.label, (Label.MARROW, Label.ARCH_MARROW))
+    mix = np.where(bone, np.clip((canvas.mix - 0.2) / 0.7, 0, 1), canvas.mix)
     result = []
     for table in (water.astype(np.float32), fat.astype(np.float32)):
         first, second = table[canvas.label], table[partner][canvas.label]
-        result.append(first + (second - first) * canvas.mix)
+        result.append(first + (second - first) * mix)
     return result[0], result[1]
 
 

@@ -17,7 +17,7 @@ from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.scene import Subject, disc_index
 
 PIXELS = 256
-PLANES = 6
+PLANES = 5
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _displaced(frame: DiscFrame, rng: np.random.Generator, strength: float) -> D
     normal = rng.standard_normal(8)
     uniform = rng.random(2)
     wide = 2.0 if uniform[0] < 0.3 else 0.8
-    angles = np.radians(normal[:3] * np.array([2.2, 2.0, 2.5]) * strength)
+    angles = np.radians(normal[:3] * np.array([3.2, 3.8, 2.5]) * strength)
     axes = frame.axes.copy()
     for axis, angle in enumerate(angles):
         other = [n for n in range(3) if n != axis]

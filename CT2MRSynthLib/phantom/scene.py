@@ -19,6 +19,19 @@ from CT2MRSynthLib.phantom.spine import SpinePainter
 #: Amplitude and wavelength (mm) of the random deformation that takes smoothness and symmetry from all outlines.
 _WARP = ((1.5, 48.0, 6.0), (0.5, 15.0, 3.0), (0.22, 6.5, 1.6))
 
+#: Slow random fields that painters use, by name: number of the field and wavelength in mm. Computed on coarse nodes.
+_SLOW = {
+    "bone_u": (33, 12.0),
+    "bone_v": (35, 12.0),
+    "shell": (30, 13.0),
+    "loops": (1, 62.0),
+    "gas": (2, 85.0),
+    "septum": (6, 22.0),
+    "bend": (8, 16.0),
+    "back": (12, 20.0),
+    "psoas": (13, 19.0),
+}
+
 
 @dataclass(frozen=True)
 class Landmarks:
@@ -71,9 +84,11 @@ class Subject:
         x, y, z = (p.ravel() for p in points)
         spine = [f.ravel() for f in lattice.smooth(lambda x, y, z: self.geometry.spine_at_height(z), 6.0)]
         canal = self._canal(lattice, points)
+        fields = lattice.smooth(lambda x, y, z: [self.noise(f, x, y, z, wave) for f, wave in _SLOW.values()], 3.0)
+        slow = {name: field.ravel() for name, field in zip(_SLOW, fields)}
         canvas = Canvas(x.size)
-        self.soft.paint(canvas, x, y, z, spine)
-        self.spine.paint(canvas, x, y, z, canal)
+        self.soft.paint(canvas, x, y, z, spine, slow)
+        self.spine.paint(canvas, x, y, z, canal, slow)
         return canvas
 
     def _canal(self, lattice: Lattice, points):

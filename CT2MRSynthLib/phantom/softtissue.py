@@ -14,10 +14,10 @@ from CT2MRSynthLib.phantom.tissues import Label
 
 # Tables along the spine by phase (disc n lies at n + 0.5; L1 is vertebra 1). Lengths in mm.
 _PHASE = np.array([-1.0, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 7.0])
-_PSOAS_OUT = np.array([6.0, 6.0, 9.0, 12.0, 15.0, 17.0, 25.0, 36.0])
+_PSOAS_OUT = np.array([6.0, 6.5, 9.5, 13.0, 16.5, 18.5, 23.0, 34.0])
 _PSOAS_V = np.array([2.0, 3.0, 6.0, 10.0, 12.0, 14.0, 22.0, 34.0])
-_PSOAS_A = np.array([0.1, 5.0, 8.5, 12.0, 15.0, 17.0, 16.5, 16.0])
-_PSOAS_B = np.array([0.1, 8.0, 12.0, 16.5, 19.5, 21.0, 20.0, 18.0])
+_PSOAS_A = np.array([0.1, 6.5, 10.0, 14.0, 17.5, 19.5, 18.0, 16.0])
+_PSOAS_B = np.array([0.1, 9.0, 14.0, 18.5, 22.0, 23.5, 21.5, 18.0])
 _QL_A = np.array([0.1, 8.0, 13.0, 16.0, 18.0, 17.0, 0.1, 0.1])
 _QL_B = np.array([0.1, 5.0, 6.0, 7.5, 8.5, 8.0, 0.1, 0.1])
 _BACK_A = np.array([36.0, 36.0, 37.0, 38.0, 38.0, 36.0, 31.0, 24.0])
@@ -46,7 +46,7 @@ class SoftTissuePainter:
         self.half_width = (128 + 8 * a.male) * a.scale + 0.9 * self.side_fat + 20 * a.fatness
         self.half_depth = (86 + 4 * a.male) * a.scale + 0.5 * (self.back_fat + self.front_fat) + 26 * a.fatness
         self.wall = rng.uniform(9, 15) * (1 - 0.25 * (a.age > 60))
-        self.bowel_level = float(rng.uniform(-0.55, 0.35) + 0.5 * (a.fatness - 0.4))
+        self.bowel_level = float(rng.uniform(-1.1, 0.3) + 1.2 * (a.fatness - 0.4))
         self.gas_level = float(rng.uniform(0.9, 2.0))
         self.kidney = [
             (
@@ -61,21 +61,22 @@ class SoftTissuePainter:
         ]
         self.sacrum_height = geometry.vertebrae[bones.SACRUM].origin[2]
 
-    def paint(self, canvas: Canvas, x, y, z, spine) -> None:
+    def paint(self, canvas: Canvas, x, y, z, spine, slow: dict) -> None:
         """Paint torso and organs.
 
         Args:
             canvas: Receives the tissue.
             x, y, z: Warped world coordinates, flat.
             spine: Position of the posterior wall at each point's height (x, y) and the phase, flat.
+            slow: Slow random fields by name, flat.
         """
         u, v, phase = x - spine[0], y - spine[1], spine[2]
         inside = self._paint_torso(canvas, x, y, z)
-        self._paint_bowel(canvas, inside, u, v, x, y, z)
+        self._paint_bowel(canvas, inside, u, v, x, y, z, slow)
         self._paint_kidneys(canvas, u, v, z)
         self._paint_vessels(canvas, u, v, phase)
-        self._paint_psoas(canvas, u, v, phase, x, y, z)
-        self._paint_back(canvas, u, v, phase, x, y, z)
+        self._paint_psoas(canvas, u, v, phase, x, y, z, slow)
+        self._paint_back(canvas, u, v, phase, x, y, z, slow)
         self._paint_ilium(canvas, u, v, x, y, z)
 
     def _paint_torso(self, canvas: Canvas, x, y, z):
@@ -90,7 +91,7 @@ class SoftTissuePainter:
         depth = ray / np.maximum(radius, 1e-3) - ray - groove
         dorsal, ventral = np.clip(-v / self.half_depth, 0, 1) ** 2, np.clip(v / self.half_depth, 0, 1) ** 2
         fat = self.back_fat * dorsal + self.front_fat * ventral + self.side_fat * (1 - dorsal - ventral)
-        wall = self.wall * (1 - 0.35 * ventral) * (1 - dorsal) ** 0.5
+        wall = self.wall * (1 - 0.35 * ventral) * np.clip(1 - 2.2 * dorsal, 0, 1)
         body = depth > 0
         canvas.paint(np.flatnonzero(body), Label.SUBCUTANEOUS_FAT)
         canvas.paint(np.flatnonzero(body & (depth < 1.8)), Label.SKIN)
@@ -101,19 +102,19 @@ class SoftTissuePainter:
         canvas.paint(inside, Label.FAT)
         return inside
 
-    def _paint_bowel(self, canvas: Canvas, inside, u, v, x, y, z) -> None:
+    def _paint_bowel(self, canvas: Canvas, inside, u, v, x, y, z, slow: dict) -> None:
         """Loops of bowel in mesenteric fat, some with gas, in front of the vessels and beside the spine."""
         a = self.anatomy
-        front = a.body_depth[3] + 14.0
-        keep = inside[(v[inside] > front - 0.004 * (np.maximum(np.abs(u[inside]) - 40, 0)) ** 2)]
+        front = a.body_depth[3] + 4.0 + 22.0 * a.fatness
+        keep = inside[(v[inside] > front - 0.010 * (np.maximum(np.abs(u[inside]) - 20 - 40 * a.fatness, 0)) ** 2)]
         if not keep.size:
             return
         px, py, pz = x[keep], y[keep], z[keep]
-        loops = self.noise(1, px, py, pz, 62.0)
+        loops = slow["loops"][keep]
         level = self.bowel_level
         canvas.paint(keep[loops > level], Label.BOWEL_WALL)
         content = loops > level + 0.24
-        fill = self.noise(2, px[content], py[content], pz[content], 85.0) + 0.012 * (py[content] - 40)
+        fill = slow["gas"][keep[content]] + 0.012 * (py[content] - 40)
         crumbs = ramp(self.noise(3, px[content], py[content], pz[content], 7.0) + 0.8 * fill, 1.2, 2.2) * 0.6
         canvas.paint(keep[content], Label.BOWEL_CONTENT, crumbs)
         canvas.paint(keep[content][fill > self.gas_level], Label.GAS)
@@ -139,7 +140,7 @@ class SoftTissuePainter:
     def _paint_vessels(self, canvas: Canvas, u, v, phase) -> None:
         a, vessel = self.anatomy, self.anatomy.vessel
         depth = np.interp(phase, np.arange(8), a.body_depth)
-        near = np.flatnonzero((np.abs(u) < 75) & (v > 0) & (v < 110) & (phase > -2.4))
+        near = np.flatnonzero((np.abs(u) < 75) & (v > 8) & (v < 110) & (phase > -2.4))
         u, ahead, phase = u[near], (v - depth)[near], phase[near]
         self._paint_crura(canvas, near, u, ahead, phase)
         for (su, sv, radius), (drift_u, drift_v) in zip(vessel["small"], vessel["drift"]):
@@ -173,27 +174,34 @@ class SoftTissuePainter:
 
     # -- muscles --------------------------------------------------------------------------------------------------
 
-    def _paint_psoas(self, canvas: Canvas, u, v, phase, x, y, z) -> None:
+    def _paint_psoas(self, canvas: Canvas, u, v, phase, x, y, z, slow: dict) -> None:
         a = self.anatomy
         near = np.flatnonzero((np.abs(u) < 95) & (v > -32) & (v < 66))
         u, v, phase = np.abs(u[near]), v[near], phase[near]
         at = lambda values: np.interp(phase, _PHASE, values)
         half_body = np.interp(phase, np.arange(8), a.body_width) / 2
         k = a.psoas * a.scale**0.5
-        shape = superellipse(u - half_body - at(_PSOAS_OUT) * k, v - at(_PSOAS_V), at(_PSOAS_A) * k, at(_PSOAS_B) * k, 2.3)[1]
+        ripple = 1.8 * slow["psoas"][near]
+        shape = superellipse(u + ripple - half_body - at(_PSOAS_OUT) * k, v - ripple - at(_PSOAS_V), at(_PSOAS_A) * k, at(_PSOAS_B) * k, 2.3)[1]
         tilt_u = 0.94 * (u - 62) - 0.34 * (v + 10)
         tilt_v = 0.34 * (u - 62) + 0.94 * (v + 10)
         quadratus = superellipse(tilt_u, tilt_v, at(_QL_A) * k, at(_QL_B) * k, 2.2)[1]
+        # intertransverse muscles close the gap between psoas and erector spinae
+        between = superellipse(u - half_body - 14.0 * k, v + 9.0, 17.0 * k, 7.5, 2.0)[1]
+        between = np.where(phase < 5.3, between, 2.0)
         iliacus = np.abs(segment2d(u, v, (64, 12), (112, 52))[0]) < 9.0
         iliacus &= phase > 5.0
-        hit = np.flatnonzero((shape < 1) | (quadratus < 1) | iliacus)
+        hit = np.flatnonzero((shape < 1) | (quadratus < 1) | (between < 1) | iliacus)
         where = near[hit]
         streak = self.noise(5, x[where], y[where], z[where], (4.0, 7.0, 30.0))
         fatty = ramp(streak, 1.9 - 1.1 * a.infiltration, 3.2) * 0.8
-        edge = ramp(np.minimum(shape[hit], quadratus[hit]), 0.93, 1.0) * 0.12
+        edge = ramp(np.minimum(np.minimum(shape[hit], quadratus[hit]), 0.4 + 0.6 * between[hit]), 0.93, 1.0) * 0.12
+        gap = (0.10 + 0.10 * a.infiltration) * np.clip(0.7 + 0.7 * streak, 0.05, 2.5)
+        seam = 1 - ramp(np.abs(between[hit] - 1), 0.3 * gap, gap)
+        edge = np.maximum(edge, np.where(shape[hit] < 0.95, 0, 0.8 * seam))
         canvas.paint(where, Label.MUSCLE, np.maximum(fatty, edge))
 
-    def _paint_back(self, canvas: Canvas, u, v, phase, x, y, z) -> None:
+    def _paint_back(self, canvas: Canvas, u, v, phase, x, y, z, slow: dict) -> None:
         """Multifidus, longissimus, iliocostalis in their fascia, with fat between, in and under them."""
         a = self.anatomy
         near = np.flatnonzero((np.abs(u) < 92) & (v > -85) & (v < -4))
@@ -202,13 +210,14 @@ class SoftTissuePainter:
         side, u, v, phase = u[near], np.abs(u[near]), v[near], phase[near]
         at = lambda values: np.interp(phase, _PHASE, values)
         k = a.back_muscle * a.scale**0.7
-        distance, radius = superellipse(u - at(_BACK_A) * k, v - at(_BACK_V) * k, at(_BACK_A) * k + 0.5, at(_BACK_B) * k, 2.7)
+        ripple = 1.6 * slow["back"][near]
+        radius = superellipse(u - at(_BACK_A) * k, v + ripple - at(_BACK_V) * k, at(_BACK_A) * k + 0.5, at(_BACK_B) * k, 2.5)[1]
         hit = np.flatnonzero(radius < 1.04)
         where = near[hit]
         side, u, v, phase, radius = side[hit], u[hit], v[hit], phase[hit], radius[hit]
         px, py, pz = x[where], y[where], z[where]
         at = lambda values: np.interp(phase, _PHASE, values)
-        wobble = self.noise(6, px, py, pz, 22.0)
+        wobble = slow["septum"][where]
         mirror = np.where(side > 0, 1.0, -1.0)
         # 0 at the front of the compartment (transverse processes), 1 at the dorsal fascia
         t = np.clip((-16.0 - v) / 42.0, 0, 1)
@@ -217,7 +226,7 @@ class SoftTissuePainter:
         low = ramp(phase, 2.5, 5.5)
         deep = np.exp(-(((v + 26.0) / 11.0) ** 2)) * np.exp(-((u / 22.0) ** 2))
         local = np.clip(a.infiltration * (0.45 + 0.8 * low * (cleft < 0) + 0.9 * deep) + 0.10 * deep, 0, 1.1)
-        streaks = self._streaks(px, py, pz, u, v, mirror)
+        streaks = self._streaks(px, py, pz, u, v, mirror, slow["bend"][where])
         fatty = ramp(streaks, 1.9 - 2.3 * local, 3.0 - 2.0 * local) * (0.65 + 0.3 * local)
         width = np.maximum(0.3 + 2.4 * a.infiltration + 1.0 * wobble + 1.2 * low, 0.2)
         septum = 1 - ramp(np.abs(cleft), 0.35 * width, width + 0.5)
@@ -233,12 +242,11 @@ class SoftTissuePainter:
         canvas.paint(where[edge], Label.FASCIA)
         canvas.paint(where[(radius > 1.0) & (v >= -30)], Label.FAT)
 
-    def _streaks(self, x, y, z, u, v, mirror):
+    def _streaks(self, x, y, z, u, v, mirror, bend):
         """Feathered streaks that fan out from the spinous process toward the dorsal fascia."""
         angle = np.arctan2(u + 6.0, -(v + 6.0))
         reach = np.hypot(u + 6.0, v + 6.0)
-        bend = self.noise(8, x, y, z, 16.0) * 2.2
-        fan = self.noise(9, angle * 30.0 + bend, reach * 0.28 + mirror * 200.0, z, (4.6, 5.0, 34.0))
+        fan = self.noise(9, angle * 30.0 + 2.2 * bend, reach * 0.28 + mirror * 200.0, z, (4.6, 5.0, 34.0))
         fine = self.noise(10, x, y, z, (3.0, 4.0, 16.0))
         return 0.85 * fan + 0.55 * fine
 

@@ -27,32 +27,33 @@ class SpinePainter:
 
     def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
         self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
-        self.shell = float(rng.uniform(0.55, 1.0) * (1 - 0.3 * anatomy.osteoporosis))
-        self.arch_shell = float(rng.uniform(1.3, 2.3) * (1 - 0.2 * anatomy.osteoporosis))
+        self.shell = float(rng.uniform(0.4, 0.8) * (1 - 0.3 * anatomy.osteoporosis))
+        self.arch_shell = float(rng.uniform(1.0, 2.2) * (1 - 0.2 * anatomy.osteoporosis))
         self.endplate_sclerosis = rng.uniform(0.0, 0.35)
         count = 26
         angle = rng.uniform(np.radians(185), np.radians(355), count)
         radius = rng.uniform(0.35, 0.86, count)
         self.roots = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-        self.root_radius = rng.uniform(0.55, 1.0, count)
+        self.root_radius = rng.uniform(0.45, 0.8, count)
         self.root_exit = rng.uniform(3.0, 9.0, count)
         self.root_phase = rng.uniform(0, 2 * np.pi, count)
         self.conus_end = float(np.clip(rng.normal(1.2, 0.35), 0.4, 2.2))
 
-    def paint(self, canvas: Canvas, x, y, z, canal) -> None:
+    def paint(self, canvas: Canvas, x, y, z, canal, slow: dict) -> None:
         """Paint everything of the spine.
 
         Args:
             canvas: Receives the tissue.
             x, y, z: Warped world coordinates, flat.
             canal: Canal coordinates (u, v, phase), flat.
+            slow: Slow random fields by name, flat.
         """
         self._paint_canal(canvas, canal)
         for disc in range(DISCS):
             self._paint_disc(canvas, disc, x, y, z)
         self._paint_flavum(canvas, canal)
         for n in range(len(VERTEBRAE)):
-            self._paint_vertebra(canvas, n, x, y, z)
+            self._paint_vertebra(canvas, n, x, y, z, slow)
 
     # -- canal ----------------------------------------------------------------------------------------------------
 
@@ -78,8 +79,6 @@ class SpinePainter:
         au = np.abs(u)
         foramen = ((au - 16.0) / 12.0) ** 2 + ((v + 5.5) / 9.5) ** 2 < 1.0
         inner = (au < 13.5) & (v > -26.0 + au * 0.9) & (v < 3.0)
-        behind = (au < 20) & (v < -10) & (v > -30)
-        canvas.paint(near[behind], Label.LIGAMENT, 0.35)
         canvas.paint(near[foramen | inner], Label.EPIDURAL_FAT)
         fraction = phase - np.floor(phase)
         self._paint_nerves(canvas, near, u, v, fraction)
@@ -134,8 +133,9 @@ class SpinePainter:
         midline = (au < 0.5) & (v > front - 2.0)
         canvas.paint(near[band & ~midline], Label.LIGAMENT)
         interspinous = (au < 2.6) & (v < -24 * k) & (v > -46)
-        streak = ramp(np.sin(0.9 * v + 3.0 * u), -0.2, 1.4)
-        canvas.paint(near[interspinous], Label.LIGAMENT, 0.15 + 0.6 * streak[interspinous])
+        u, v, phase = u[interspinous], v[interspinous], phase[interspinous]
+        streak = ramp(self.noise(37, u, v, 33.0 * phase, (3.0, 9.0, 12.0)), -0.3, 1.6)
+        canvas.paint(near[interspinous], Label.LIGAMENT, 0.15 + 0.6 * streak)
 
     # -- discs ----------------------------------------------------------------------------------------------------
 
@@ -169,7 +169,7 @@ class SpinePainter:
 
     # -- bones ----------------------------------------------------------------------------------------------------
 
-    def _paint_vertebra(self, canvas: Canvas, n: int, x, y, z) -> None:
+    def _paint_vertebra(self, canvas: Canvas, n: int, x, y, z, slow: dict) -> None:
         a, pose = self.anatomy, self.geometry.vertebrae[n]
         u, v, w = pose.local(x, y, z)
         reach = 62.0 if n < bones.SACRUM else 66.0
@@ -177,6 +177,8 @@ class SpinePainter:
         if not near.size:
             return
         u, v, w = u[near], v[near], w[near]
+        u = u + 0.7 * slow["bone_u"][near]
+        v = v + 0.7 * slow["bone_v"][near]
         frames = self.geometry.discs
         back = np.flatnonzero(v < 24.0)
         bx, by, bz = (c[near[back]] for c in (x, y, z))
@@ -186,12 +188,12 @@ class SpinePainter:
         if below is not None and n < bones.SACRUM:
             self._paint_joint(canvas, n, near[back], below)
         hit = back[arch < 0]
-        self._paint_bone(canvas, near[hit], -arch[arch < 0], Label.ARCH_MARROW, self.arch_shell, x, y, z)
+        self._paint_bone(canvas, near[hit], -arch[arch < 0], Label.ARCH_MARROW, self.arch_shell, x, y, z, slow)
         front = np.flatnonzero((v > -6) & (np.abs(w) < a.body_height[n] / 2 + 5))
         body, rim = bones.body(a, n, u[front], v[front], w[front])
         # the front and side of the body carry a thin ligament
         inside = body < 0
-        self._paint_bone(canvas, near[front[inside]], -body[inside], Label.MARROW, self.shell, x, y, z)
+        self._paint_bone(canvas, near[front[inside]], -body[inside], Label.MARROW, self.shell, x, y, z, slow)
 
     def _paint_joint(self, canvas: Canvas, disc: int, where, coordinates) -> None:
         space, capsule = bones.joint(self.anatomy, disc, *coordinates)
@@ -199,15 +201,15 @@ class SpinePainter:
         canvas.paint(where[(capsule < 0) & keep], Label.LIGAMENT, 0.15)
         canvas.paint(where[(space < 0) & keep], Label.JOINT)
 
-    def _paint_bone(self, canvas: Canvas, where, depth, label: Label, shell: float, x, y, z) -> None:
+    def _paint_bone(self, canvas: Canvas, where, depth, label: Label, shell: float, x, y, z, slow: dict) -> None:
         """Marrow mixed with cortical bone: a shell, denser spongiosa beneath it, and trabecular texture."""
         if not where.size:
             return
         px, py, pz = x[where], y[where], z[where]
-        thickness = shell * (1 + 0.28 * self.noise(30, px, py, pz, 11.0))
-        cortex = 1.0 - ramp(depth, thickness - 0.25, thickness + 0.45)
+        thickness = shell * np.maximum(1 + 0.42 * slow["shell"][where], 0.3)
+        cortex = 1.0 - ramp(depth, thickness - 0.2, thickness + 0.35)
         dense = self.endplate_sclerosis * np.exp(-depth / 2.5) * (0.5 if label == Label.MARROW else 1.0)
         coarse = self.noise(31, px, py, pz, (10.0, 10.0, 14.0))
         fine = self.noise(32, px, py, pz, (2.3, 2.3, 4.5))
-        spongy = 0.035 + 0.03 * coarse + 0.05 * fine
+        spongy = 0.04 + (0.035 if label == Label.MARROW else 0.10) * coarse + 0.05 * fine
         canvas.paint(where, label, np.clip(np.maximum(cortex, dense + spongy), 0.0, 1.0))

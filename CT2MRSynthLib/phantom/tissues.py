@@ -65,7 +65,7 @@ TABLE: dict[Label, Tissue] = {
     Label.FAT: Tissue(-98, 7, *_FAT, 0.88, 1.0),
     Label.MUSCLE: Tissue(57, 6, (1008, 1412), (44, 50), 0.80),
     Label.MARROW: Tissue(190, 45, (549, 586), (49, 49), 0.75),
-    Label.ARCH_MARROW: Tissue(290, 60, (549, 586), (49, 49), 0.70),
+    Label.ARCH_MARROW: Tissue(340, 80, (549, 586), (49, 49), 0.70),
     Label.CORTEX: Tissue(950, 130, (100, 100), (1, 1), 0.15),
     Label.NUCLEUS: Tissue(80, 6, (1300, 1500), (115, 100), 0.90),
     Label.ANNULUS: Tissue(102, 8, (900, 1000), (36, 32), 0.60),
