@@ -86,13 +86,15 @@ class _Run:
         self.told = 0
 
     def execute(self) -> dict:
-        with self.progress.stage(self.progress.expect("model", MODEL_SECONDS), "loading the model"):
+        loading = self.progress.expect("model", MODEL_SECONDS)
+        cts = self._plan()
+        self.progress.start(len(cts), sum(len(ct.boxes) for ct in cts))
+        with self.progress.stage(loading, "loading the model"):
             self.bundle = self.steps.load_bundle(self.job.options)
             self.synthesizer = self.steps.make_synthesizer(self.bundle, self.job.options)
         prepare_folder(self.job.out)
         self.report = report.new_report(self.job, provenance.model(self.bundle), self.synthesizer.description)
-        cts = self._plan()
-        self.progress.start(len(cts), sum(len(ct.boxes) for ct in cts))
+        self.report["cts"] = [ct.entry for ct in cts]
         for warning in self.job.warnings:
             self.progress.warn(warning)
         self._tell_device_warnings()
@@ -119,7 +121,6 @@ class _Run:
                 ct.boxes += self._boxes_of(task, path)
         taken: dict[tuple, int] = {}
         for ct in cts.values():
-            self.report["cts"].append(ct.entry)
             ct.entry["boxes"] = [box.entry for box in ct.boxes]
             self._expect(ct)
             for box in ct.boxes:

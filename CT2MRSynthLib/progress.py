@@ -74,7 +74,7 @@ class Terminal:
         if self._quiet:
             return
         left = event["seconds_left"]
-        time_left = "" if left is None else f", about {_duration(left)} left"
+        time_left = "" if not left else f", about {_duration(left)} left"
         text = f"{event['percent']:3.0f} %  {_where(event, '{}: ')}{event['stage']}{time_left}"
         if self._renews:
             padding = " " * max(0, self._width - len(text))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -152,6 +153,12 @@ def text_sha256(text: str | None) -> str | None:
 def canonical(content) -> str:
     """JSON with one way to write the same content."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
+def to_json(content) -> str:
+    """JSON for people: indented, but a row of numbers stays on one line."""
+    text = json.dumps(content, indent=2, allow_nan=False)
+    return re.sub(r"\[\n[-+.,\w\s]*\]", lambda row: "[" + " ".join(row.group()[1:-1].split()) + "]", text) + "\n"
 
 
 def _version(name: str) -> str | None:

@@ -11,7 +11,6 @@ folder; it holds no absolute path.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 from CT2MRSynthLib import __version__
 from CT2MRSynthLib.atomic import write_text
 from CT2MRSynthLib.job import Job
-from CT2MRSynthLib.provenance import LABEL, SOFTWARE, USE, utc_now
+from CT2MRSynthLib.provenance import LABEL, SOFTWARE, USE, to_json, utc_now
 
 #: Version of the report.
 REPORT_SCHEMA = 1
@@ -106,7 +105,7 @@ def count(report: dict) -> dict:
 
 def write_report(folder: Path, report: dict) -> Path:
     """Write the report, whole or not at all."""
-    return write_text(Path(folder) / REPORT_FILE, json.dumps(report, indent=2) + "\n")
+    return write_text(Path(folder) / REPORT_FILE, to_json(report))
 
 
 def relative_names(files: dict[str, str], folder: Path, base: Path) -> dict[str, str]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from CT2MRSynthLib.errors import OutputError
+from CT2MRSynthLib.provenance import to_json
 
 #: Written to a new folder and removed again: a full disk is found before the work, not after it.
 PROBE_BYTES = 1 << 18
@@ -118,7 +119,7 @@ def write_result(
             for name, path in (("volume", staged.volume), ("picture", staged.picture))
         }
         content = {**record, "files": hashes, "request": request}
-        staged.sidecar.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        staged.sidecar.write_text(to_json(content), encoding="utf-8")
         files.sidecar.unlink(missing_ok=True)  # from here to the last line the result counts as incomplete
         for name in ("volume", "picture", "sidecar"):
             target = getattr(files, name)

@@ -23,10 +23,10 @@ INTERRUPTED, TERMINATED = 130, 143
 
 COMMANDS = {
     "synthesize": "make synthetic T2 volumes from CT and crop boxes",
-    "crop": "make a crop box from landmarks on a disc",
+    "crop": "make crop boxes from landmarks by the paper's rule",
     "info": "show and check a model bundle",
     "phantom": "make simulated CT and T2 of a lumbar spine",
-    "train": "train a generator on pairs of CT and T2 slices",
+    "train": "train a generator on pairs of CT and T2 slices, or resume",
     "bench": "measure speed and memory",
 }
 
@@ -79,11 +79,16 @@ def main(argv: list[str] | None = None) -> int:
             signal.signal(signal.SIGTERM, before)
 
 
-def status_of(error: CT2MRSynthError) -> int:
+def status_of(error: BaseException) -> int:
     """The exit status that stands for ``error``."""
-    if isinstance(error, BundleError):
-        return BUNDLE_REFUSED
-    return WRONG_USAGE if isinstance(error, UsageError) else SOME_FAILED
+    statuses = {
+        BundleError: BUNDLE_REFUSED,
+        UsageError: WRONG_USAGE,
+        KeyboardInterrupt: INTERRUPTED,
+        Cancelled: INTERRUPTED,
+        _Terminated: TERMINATED,
+    }
+    return next((status for kind, status in statuses.items() if isinstance(error, kind)), SOME_FAILED)
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):

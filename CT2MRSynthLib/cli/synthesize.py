@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from CT2MRSynthLib.errors import CT2MRSynthError, UsageError
+from CT2MRSynthLib.errors import UsageError
 from CT2MRSynthLib.job import DEVICES, PRECISIONS, Job, Options, job_from_file, job_from_paths
 
 SUMMARY = "make synthetic T2 volumes from CT and crop boxes"
@@ -94,6 +95,7 @@ def run(arguments: Namespace, steps=None) -> int:
             from CT2MRSynthLib.batch import run_job
 
             return run_job(job, progress, steps)["exit_status"]
-        except CT2MRSynthError as error:
-            progress.stop(str(error), status_of(error))
+        except BaseException as error:
+            with contextlib.suppress(OSError):  # nobody may be left to hear it
+                progress.stop(str(error) or "Stopped.", status_of(error))
             raise

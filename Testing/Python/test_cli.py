@@ -137,7 +137,7 @@ def test_a_refused_bundle_is_3_and_leaves_nothing(material, tmp_path, capsys):
     said = capsys.readouterr()
     assert said.err.startswith("ct2mrsynth: ") and len(said.err.strip().splitlines()) == 1
     events = [json.loads(line) for line in said.out.splitlines()]
-    assert [event["event"] for event in events if event["event"] != "progress"] == ["error", "end"]
+    assert [event["event"] for event in events if event["event"] != "progress"] == ["start", "error", "end"]
     assert events[-1]["exit_status"] == 3
     assert not (tmp_path / "out").exists()
 
@@ -195,12 +195,13 @@ def test_a_killed_run_leaves_only_whole_results_and_resumes(material, tmp_path, 
             break
     time.sleep(0.02)
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=120)
+    stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}[number], stderr
     assert "Traceback" not in stderr
     records = list((tmp_path / "out").glob("*_sMRT2.json"))
     assert 1 <= len(records) < 8
     if number != signal.SIGKILL:
+        assert json.loads(stdout.splitlines()[-1])["exit_status"] == process.returncode
         assert len(runs.files_below(tmp_path / "out")) == 3 * len(records) + 1
         assert runs.load(tmp_path / "out" / "report.json")["state"] == "stopped"
     assert here(*argv) == 0
