@@ -58,7 +58,7 @@ class CTSettings:
             sharpening=float(max(0.0, sharp - 0.45) * rng.uniform(0, 1.2)),
             noise=float(np.exp(rng.uniform(np.log(2.5), np.log(20))) * (0.7 + 0.7 * sharp)),
             grain=(float(rng.uniform(0.45, 0.95)), float(rng.uniform(0.35, 0.7))),
-            thickness=float(rng.choice([0.6, 1.0, 1.25, 2.0, 2.5, 3.0, 5.0])),
+            thickness=float(rng.choice([0.6, 1.0, 1.25, 2.0, 2.5, 3.0, 5.0], p=[0.16, 0.2, 0.2, 0.14, 0.1, 0.1, 0.1])),
             offset=float(rng.normal(0, 4)),
             contrast=contrast,
         )

@@ -60,7 +60,7 @@ class MRSettings:
         fat = signal * fat_label
         water = signal * (1 - fat_label)
         age = (anatomy.age - 22) / 64
-        for label, low in ((Label.MARROW, 0.42), (Label.ARCH_MARROW, 0.52)):
+        for label, low in ((Label.MARROW, 0.48), (Label.ARCH_MARROW, 0.58)):
             share = np.clip(low + 0.28 * age + rng.normal(0, 0.06), 0.2, 0.85)
             fat[label] = share * signal[Label.FAT] * 0.9
             water[label] = (1 - share) * signal[label]

@@ -61,6 +61,11 @@ class Lattice:
             for a in range(3)
         ]
 
+    def corners(self) -> np.ndarray:
+        """The eight outermost points, shape (8, 3)."""
+        ends = np.stack(np.meshgrid(*[[0, n - 1] for n in self.shape], indexing="ij"), axis=-1).reshape(-1, 3)
+        return self.origin + ends @ self.steps
+
     def smooth(self, function: Callable, spacing: float) -> list[np.ndarray]:
         """Evaluate a slowly varying function on nodes about ``spacing`` mm apart and interpolate linearly.
 

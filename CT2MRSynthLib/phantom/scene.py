@@ -88,7 +88,7 @@ class Subject:
         slow = {name: field.ravel() for name, field in zip(_SLOW, fields)}
         canvas = Canvas(x.size)
         self.soft.paint(canvas, x, y, z, spine, slow)
-        self.spine.paint(canvas, x, y, z, canal, slow)
+        self.spine.paint(canvas, x, y, z, canal, slow, lattice.corners())
         return canvas
 
     def _canal(self, lattice: Lattice, points):

@@ -198,6 +198,7 @@ class SoftTissuePainter:
         edge = ramp(np.minimum(np.minimum(shape[hit], quadratus[hit]), 0.4 + 0.6 * between[hit]), 0.93, 1.0) * 0.12
         gap = (0.10 + 0.10 * a.infiltration) * np.clip(0.7 + 0.7 * streak, 0.05, 2.5)
         seam = 1 - ramp(np.abs(between[hit] - 1), 0.3 * gap, gap)
+        edge = np.maximum(edge, np.clip(0.03 + 0.03 * streak, 0, 0.2))
         edge = np.maximum(edge, np.where(shape[hit] < 0.95, 0, 0.8 * seam))
         canvas.paint(where, Label.MUSCLE, np.maximum(fatty, edge))
 
@@ -235,7 +236,7 @@ class SoftTissuePainter:
         along_bone = a.lamina_fat * np.exp(-(((v + 27.0 - 0.45 * u) / 3.5) ** 2)) * (u < 30)
         rest = self.noise(7, px, py, pz, (5.0, 5.0, 16.0))
         mix = np.maximum(np.maximum(fatty, septum), ramp(np.maximum(pocket, along_bone) + 0.16 * rest, 0.45, 0.85))
-        mix = np.maximum(mix, 0.03 + 0.1 * ramp(radius, 0.9, 1.0))
+        mix = np.maximum(mix, np.clip(0.04 + 0.035 * streaks, 0, 0.2) + 0.1 * ramp(radius, 0.9, 1.0))
         canvas.paint(where, Label.MUSCLE, np.clip(mix, 0, 1))
         # fascia: a dark line at the dorsal edge
         edge = (radius > 1.0) & (v < -30)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from CT2MRSynthLib.phantom import bones
-from CT2MRSynthLib.phantom.anatomy import DISCS, VERTEBRAE, Anatomy
+from CT2MRSynthLib.phantom.anatomy import DISCS, Anatomy
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.geometry import Geometry
+from CT2MRSynthLib.phantom.geometry import Geometry, Pose
 from CT2MRSynthLib.phantom.noise import NoiseSpace
-from CT2MRSynthLib.phantom.shapes import ramp, segment2d
+from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.tissues import Label
 
 _DISC_PHASE = np.arange(DISCS) + 0.5
@@ -39,7 +39,7 @@ class SpinePainter:
         self.root_phase = rng.uniform(0, 2 * np.pi, count)
         self.conus_end = float(np.clip(rng.normal(1.2, 0.35), 0.4, 2.2))
 
-    def paint(self, canvas: Canvas, x, y, z, canal, slow: dict) -> None:
+    def paint(self, canvas: Canvas, x, y, z, canal, slow: dict, corners: np.ndarray) -> None:
         """Paint everything of the spine.
 
         Args:
@@ -47,13 +47,16 @@ class SpinePainter:
             x, y, z: Warped world coordinates, flat.
             canal: Canal coordinates (u, v, phase), flat.
             slow: Slow random fields by name, flat.
+            corners: Corners of the box that holds all points, shape (8, 3): what is far from it is not looked at.
         """
-        self._paint_canal(canvas, canal)
-        for disc in range(DISCS):
-            self._paint_disc(canvas, disc, x, y, z)
+        self._paint_canal(canvas, canal, slow)
+        for disc, pose in enumerate(self.geometry.discs):
+            if _within(pose, corners, 16.0):
+                self._paint_disc(canvas, disc, x, y, z)
         self._paint_flavum(canvas, canal)
-        for n in range(len(VERTEBRAE)):
-            self._paint_vertebra(canvas, n, x, y, z, slow)
+        for n, pose in enumerate(self.geometry.vertebrae):
+            if _within(pose, corners, 38.0):
+                self._paint_vertebra(canvas, n, x, y, z, slow)
 
     # -- canal ----------------------------------------------------------------------------------------------------
 
@@ -69,7 +72,7 @@ class SpinePainter:
         center = -(at(a.sac_gap) + pushed * 0.8 + half_depth)
         return half_width, half_depth, at(a.sac_trefoil) * (1 + 1.2 * narrow), center
 
-    def _paint_canal(self, canvas: Canvas, canal) -> None:
+    def _paint_canal(self, canvas: Canvas, canal, slow: dict) -> None:
         a = self.anatomy
         u, v, phase = canal
         near = np.flatnonzero((np.abs(u) < 36) & (v > -30) & (v < 12) & (phase > -2.4) & (phase < 8.4))
@@ -77,7 +80,8 @@ class SpinePainter:
             return
         u, v, phase = u[near], v[near], phase[near]
         au = np.abs(u)
-        foramen = ((au - 16.0) / 12.0) ** 2 + ((v + 5.5) / 9.5) ** 2 < 1.0
+        rough = 0.22 * slow["septum"][near] + 0.18 * slow["bone_u"][near]
+        foramen = ((au - 15.0) / 11.0) ** 2 + ((v + 6.0) / 7.5) ** 2 < 1.0 + rough
         inner = (au < 13.5) & (v > -26.0 + au * 0.9) & (v < 3.0)
         canvas.paint(near[foramen | inner], Label.EPIDURAL_FAT)
         fraction = phase - np.floor(phase)
@@ -213,3 +217,9 @@ class SpinePainter:
         fine = self.noise(32, px, py, pz, (2.3, 2.3, 4.5))
         spongy = 0.04 + (0.035 if label == Label.MARROW else 0.10) * coarse + 0.05 * fine
         canvas.paint(where, label, np.clip(np.maximum(cortex, dense + spongy), 0.0, 1.0))
+
+
+def _within(pose: Pose, corners: np.ndarray, reach: float) -> bool:
+    """Whether a box comes within ``reach`` mm (and 3 mm of deformation) of a frame's plane."""
+    w = (corners - pose.origin) @ pose.axes[2]
+    return bool(w.min() < reach + 3.0 and w.max() > -reach - 3.0)
