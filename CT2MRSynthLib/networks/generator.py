@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from CT2MRSynthLib.networks.layers import InstanceNorm, initialize
+from CT2MRSynthLib.networks.layers import InstanceNorm, LastConvolution, initialize
 
 
 class ResidualBlock(nn.Module):
@@ -61,7 +61,7 @@ class Generator(nn.Module):
             *_normalized(_fractional(4 * width, 2 * width)),
             *_normalized(_fractional(2 * width, width)),
         )
-        self.last = _convolution(width, 1, 7, bias=True)
+        self.last = LastConvolution(width, 7)
         initialize(self)
 
     def forward(self, ct: torch.Tensor) -> torch.Tensor:
@@ -77,8 +77,8 @@ class Generator(nn.Module):
         return torch.tanh(image.float())
 
 
-def _convolution(inputs: int, outputs: int, size: int, stride: int = 1, bias: bool = False) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2, padding_mode="reflect", bias=bias)
+def _convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2, padding_mode="reflect", bias=False)
 
 
 def _fractional(inputs: int, outputs: int) -> nn.ConvTranspose2d:

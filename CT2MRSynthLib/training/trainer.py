@@ -69,6 +69,7 @@ class Trainer:
         self.save_every, self.report_every = save_every, report_every
         torch.manual_seed(settings.seed)
         self.generator = Generator(settings.width, settings.blocks).to(self.device, memory_format=self.layout)
+        self.generator.last.blocked = not plain
         self.discriminator = PatchDiscriminator(settings.discriminator_width).to(self.device, memory_format=self.layout)
         self.mean_weights = {name: tensor.detach().clone() for name, tensor in self.generator.state_dict().items()}
         self.optimizers = [self._adam(network) for network in (self.generator, self.discriminator)]
