@@ -43,6 +43,7 @@ def frame_from_node(node, plane_depth: float = 4.0) -> DiscFrame:
 def roi_from_frame(scene, frame: DiscFrame):
     """Add a ROI node that shows ``frame`` to the scene and return it."""
     node = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", frame.level)
+    node.SetName(frame.level)  # two boxes of one level may both be named after it
     matrix = np.eye(4)
     matrix[:3, :3] = frame.axes.T
     matrix[:3, 3] = frame.center

@@ -8,7 +8,7 @@ from vtk.util import numpy_support
 
 from CT2MRSynthLib.errors import InputError
 from CT2MRSynthLib.scene import hierarchy
-from CT2MRSynthLib.scene.matrices import is_linear, parent_to_world, to_array, world_to_node
+from CT2MRSynthLib.scene.matrices import is_linear, parent_to_world, to_array, to_matrix, world_to_node
 from CT2MRSynthLib.volume import Volume
 
 
@@ -37,6 +37,49 @@ def volume_from_node(node) -> Volume:
         name=name or "CT",
         modality=hierarchy.modality(node),
     )
+
+
+def node_from_volume(scene, volume: Volume):
+    """Add a volume node that shows ``volume`` and shares its voxels, and return it.
+
+    Raises:
+        InputError: The volume is bent: a matrix cannot say where it lies.
+    """
+    if volume.world_to_volume is not None:
+        raise InputError(f"The volume {volume.name!r} lies under a non-linear transform and cannot become a node.")
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+    node.SetName(volume.name)
+    node.SetAndObserveImageData(image_of(volume.array))
+    node.SetIJKToRASMatrix(to_matrix(volume.ijk_to_ras))
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+def image_of(array: np.ndarray):
+    """``vtkImageData`` on the voxels of an array of shape (k, j, i); the two share them and keep them alive."""
+    image = vtk.vtkImageData()
+    image.SetDimensions(*reversed(array.shape))
+    flat = np.ascontiguousarray(array).reshape(-1)
+    image.GetPointData().SetScalars(numpy_support.numpy_to_vtk(flat))
+    return image
+
+
+def ijk_to_world(node) -> np.ndarray:
+    """The matrix from voxel index to world, shape (4, 4), of a volume node without non-linear transforms."""
+    return parent_to_world(node) @ _ijk_to_local(node)
+
+
+def remove_node(node) -> None:
+    """Take a node out of its scene with what belongs to it alone: display and storage nodes, place in the hierarchy."""
+    scene = node.GetScene()
+    if scene is None:
+        return
+    hierarchy.forget(node)
+    parts = [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]
+    parts += [node.GetNthStorageNode(n) for n in range(node.GetNumberOfStorageNodes())]
+    for part in [node, *parts]:
+        if part is not None:
+            scene.RemoveNode(part)
 
 
 def voxels(node) -> np.ndarray:

@@ -23,7 +23,18 @@ def new_scene():
     markups = slicer.vtkSlicerMarkupsLogic()  # knows the storage nodes of .mrk.json
     markups.SetMRMLScene(scene)
     slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    scene.kept = (colors, markups)  # the color tables go with their logic
     return scene
+
+
+def let_read_bundles(scene, folder) -> None:
+    """Give a scene the cache folder that it unpacks .mrb files in."""
+    cache, data = slicer.vtkCacheManager(), slicer.vtkDataIOManager()
+    cache.SetRemoteCacheDirectory(str(folder))
+    data.SetCacheManager(cache)
+    scene.SetCacheManager(cache)
+    scene.SetDataIOManager(data)
+    scene.kept += (cache, data)
 
 
 def add_ct(scene, volume: Volume, name: str = "CT", study: str | None = None):
