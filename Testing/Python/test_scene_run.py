@@ -16,7 +16,6 @@ from CT2MRSynthLib.volume import Volume
 pytest.importorskip("slicer", reason="no MRML: install slicer-core")
 pytest.importorskip("torch", reason="no torch")
 import slicer
-from CT2MRSynthLib.synthesis import Synthesizer, synthesize
 from scenes import add_ct, farthest, put_under_grid_transform, put_under_linear_transform, snapshot, world_corners
 
 from CT2MRSynthLib.bundle import load_bundle
@@ -25,6 +24,7 @@ from CT2MRSynthLib.scene.boxes import frame_from_node, roi_from_frame
 from CT2MRSynthLib.scene.results import add_result
 from CT2MRSynthLib.scene.run import synthesize_in_scene
 from CT2MRSynthLib.scene.volumes import volume_from_node, voxels
+from CT2MRSynthLib.synthesis import Synthesizer, synthesize
 
 MOVED = np.eye(4)
 MOVED[:3, :3] = tilted_axes(4, -9, 15).T
