@@ -76,7 +76,8 @@ def save_bundle(path: str | Path, state_dict: dict, card: ModelCard, half: bool 
         path: Its folder; made if need be.
         state_dict: Tensors by name.
         card: Its ``weights`` entry is filled in here.
-        half: Store as float16 (half the size; for weights of this size the image changes by far less than a grey level).
+        half: Store as float16 (half the size; for weights of this size the image changes by far less than a grey
+            level).
     """
     import torch
 
@@ -118,7 +119,8 @@ def default_bundle_path() -> Path:
 def bundle_folders(extra: str | Path | None = None) -> list[Path]:
     """Folders in which bundles are looked for: ``extra``, the user's own, and those that came with the software.
 
-    The user's own are in the environment variable CT2MRSYNTH_BUNDLES (several: separated as in PATH) and in ``~/.ct2mrsynth/bundles``.
+    The user's own are in the environment variable CT2MRSYNTH_BUNDLES (several: separated as in PATH) and in
+    ``~/.ct2mrsynth/bundles``.
     """
     named = [part for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if part]
     folders = ([Path(extra)] if extra else []) + [Path(part).expanduser() for part in named]
@@ -157,7 +159,9 @@ def _weights_path(folder: Path, card: ModelCard) -> Path:
         raise BundleError(f"The model card in {folder} names no weights; get the bundle again.")
     path = folder / name
     if Path(name).name != name or "\\" in name or path.resolve().parent != folder.resolve():
-        raise BundleError(f"The model card in {folder} names weights outside the bundle ({name!r}); do not use this bundle.")
+        raise BundleError(
+            f"The model card in {folder} names weights outside the bundle ({name!r}); do not use this bundle."
+        )
     return path
 
 
@@ -170,8 +174,8 @@ def _checked_bytes(bundle: Bundle) -> bytes:
     found, wanted = hashlib.sha256(content).hexdigest(), bundle.card.weights.get("sha256")
     if found != wanted:
         raise BundleError(
-            f"The weights {path} are not the ones the card describes (SHA-256 {found[:12]}..., card {str(wanted)[:12]}...);"
-            " the file was altered or is incomplete: get the bundle again."
+            f"The weights {path} are not the ones the card describes (SHA-256 {found[:12]}..., card"
+            f" {str(wanted)[:12]}...); the file was altered or is incomplete: get the bundle again."
         )
     return content
 
@@ -184,7 +188,8 @@ def _build(bundle: Bundle):
     architecture = bundle.card.architecture
     if architecture["name"] != Generator.architecture:
         raise BundleError(
-            f"The bundle {bundle.path} is of architecture {architecture['name']!r}; this version knows {Generator.architecture!r}."
+            f"The bundle {bundle.path} is of architecture {architecture['name']!r}; this version of the software knows"
+            f" {Generator.architecture!r}."
         )
     try:
         tensors = torch.load(io.BytesIO(_checked_bytes(bundle)), map_location="cpu", weights_only=True)
@@ -192,7 +197,9 @@ def _build(bundle: Bundle):
         raise
     except Exception as error:  # torch.load has no error class of its own: pickle, zip and runtime errors all occur
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BundleError(f"The weights in {bundle.path} are not plain tensors ({reason}); do not use this bundle.") from None
+        raise BundleError(
+            f"The weights in {bundle.path} are not plain tensors ({reason}); do not use this bundle."
+        ) from None
     with torch.device("meta"):
         generator = Generator(architecture["width"], architecture["blocks"])
     _compare(bundle, tensors, generator.state_dict())
@@ -214,4 +221,6 @@ def _compare(bundle: Bundle, tensors, wanted: dict) -> None:
             shapes = f"{name} has shape {tuple(tensor.shape)}, not {tuple(wanted[name].shape)}"
             raise BundleError(f"The weights in {bundle.path} do not fit the {card}: {shapes}.")
         if not tensor.is_floating_point() or not torch.isfinite(tensor).all():
-            raise BundleError(f"The weights in {bundle.path} hold values that are not finite numbers, in {name}; get the bundle again.")
+            raise BundleError(
+                f"The weights in {bundle.path} hold values that are no finite numbers, in {name}; get the bundle again."
+            )

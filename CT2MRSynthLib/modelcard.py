@@ -13,7 +13,8 @@ CARD_FILE = "card.json"
 SCHEMA = 1
 
 INTENDED_USE = (
-    "Research on synthetic T2-weighted axial pictures of lumbar discs from CT. Not for diagnosis and not a replacement for MR."
+    "Research on synthetic T2-weighted axial pictures of lumbar discs from CT."
+    " Not for diagnosis and not a replacement for MR."
 )
 LIMITS = (
     "Not a replacement for MR.",
@@ -78,8 +79,15 @@ class ModelCard:
             _require(isinstance(getattr(self, name), dict), name, getattr(self, name), "an object")
         for name in ("width", "blocks"):
             value = self.architecture.get(name)
-            _require(type(value) is int and 1 <= value <= 1024, f"architecture.{name}", value, "a whole number from 1 to 1024")
-        _require(isinstance(self.architecture.get("name"), str), "architecture.name", self.architecture.get("name"), "words")
+            _require(
+                type(value) is int and 1 <= value <= 1024,
+                f"architecture.{name}",
+                value,
+                "a whole number from 1 to 1024",
+            )
+        _require(
+            isinstance(self.architecture.get("name"), str), "architecture.name", self.architecture.get("name"), "words"
+        )
         texts = isinstance(self.limits, (list, tuple)) and all(isinstance(text, str) for text in self.limits)
         _require(texts, "limits", self.limits, "a list of sentences")
         object.__setattr__(self, "limits", tuple(self.limits))
@@ -106,7 +114,9 @@ class ModelCard:
             raise BundleError(f"The model card holds {type(values).__name__}, not an object; get the bundle again.")
         schema = values.get("schema")
         if schema != SCHEMA:
-            raise BundleError(f"The model card has schema {schema!r}, this version reads {SCHEMA}; update the software or the bundle.")
+            raise BundleError(
+                f"The model card has schema {schema!r}, this version reads {SCHEMA}; update the software or the bundle."
+            )
         known = {entry.name for entry in fields(cls)}
         given = {key: value for key, value in values.items() if key != "schema"}
         unknown = sorted(set(given) - known)

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import argparse
 
-SUMMARY = "Train a generator on pairs of CT and T2 slices; stoppable and resumable. RUN/bundle is the result."
+SUMMARY = "train a generator on pairs of CT and T2 slices"
+
+DESCRIPTION = """\
+Train a generator on pairs of CT and T2 slices, in .npz files. Ctrl+C or SIGTERM ends the run after its current step,
+with a checkpoint; the same command with --resume goes on. RUN/bundle is the result, RUN/previews shows how it looks."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("--pairs", required=True, metavar="DIR", help="folder of *.npz files with ct and mr; new ones are taken in")
+    parser.description = DESCRIPTION
+    parser.add_argument(
+        "--pairs", required=True, metavar="DIR", help="folder of *.npz files with ct and mr; new ones are taken in"
+    )
     parser.add_argument("--out", required=True, metavar="RUN", help="folder of the run")
-    parser.add_argument("--preset", default="narrow", choices=("paper", "paper-short", "narrow"), help="default: narrow")
+    parser.add_argument(
+        "--preset", default="narrow", choices=("paper", "paper-short", "narrow"), help="default: narrow"
+    )
     parser.add_argument("--width", type=int, help="channels after the generator's first convolution")
     parser.add_argument("--discriminator-width", type=int, help="same, of the discriminator")
     parser.add_argument("--steps", type=int, help="generator updates in all")
@@ -21,7 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
     parser.add_argument("--name", default="CT2MRSynth lumbar T2", help="name in the model card")
     parser.add_argument("--model-version", default="0.1.0", metavar="X.Y.Z", help="version in the model card")
-    parser.add_argument("--data-description", default="Training pairs of the user's own.", metavar="WORDS", help="for the model card")
+    parser.add_argument(
+        "--data-description", default="Training pairs of the user's own.", metavar="WORDS", help="for the model card"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -14,14 +14,15 @@ MULTIPLES = (2, 4, 8, 8, 8)
 class PatchDiscriminator(nn.Module):
     """Conditional PatchGAN (Isola et al. 2017) on the CT slice and the MR slice together.
 
-    The method says: "two convolutions and five strided convolutions; instance norm and leaky ReLU follow all but the first
-    and the last". Read literally, as seven convolutions: a 3 x 3 convolution of stride 1 first, which only mixes the
-    two images and has nothing after it; five 4 x 4 convolutions of stride 2, each followed by instance norm and leaky
-    ReLU (slope 0.2); and a 3 x 3 convolution of stride 1 last, to one channel. So five norms; the "two" are the first and the
-    last, the only reading in which both the count and the "all but" hold. An input of 256 x 256 gives 8 x 8 verdicts, each on
-    a patch of 160 x 160 pixels.
+    The method says: "two convolutions and five strided convolutions; instance norm and leaky ReLU follow all but the
+    first and the last". Read literally, as seven convolutions: a 3 x 3 convolution of stride 1 first, which only mixes
+    the two images and has nothing after it; five 4 x 4 convolutions of stride 2, each followed by instance norm and
+    leaky ReLU (slope 0.2); and a 3 x 3 convolution of stride 1 last, to one channel. So five norms; the "two" are the
+    first and the last, the only reading in which both the count and the "all but" hold. An input of 256 x 256 gives
+    8 x 8 verdicts, each on a patch of 160 x 160 pixels.
 
-    There is no sigmoid: with binary cross entropy on logits this is the conditional log loss of the method, stably computed.
+    There is no sigmoid: with binary cross entropy on logits this is the conditional log loss of the method, stably
+    computed.
 
     Args:
         width: Channels after the first convolution.

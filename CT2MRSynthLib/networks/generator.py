@@ -37,8 +37,8 @@ class Generator(nn.Module):
     convolutions, one last 7 x 7 convolution. Instance norm and ReLU follow all but the last. The output is the scaled
     tanh of Johnson et al.: it keeps the image inside the grey scale, here -1 to 1, without a hard clip that would
     stop gradients. Convolutions pad by reflection, because zeros would draw a dark frame that instance norm
-    spreads over the picture. Convolutions in front of a norm have no offset: the norm would remove it. No dropout, so one
-    input has one output. 11.4 million parameters and 49 GMAC a slice at width 64.
+    spreads over the picture. Convolutions in front of a norm have no offset: the norm would remove it. No dropout, so
+    one input has one output. 11.4 million parameters and 49 GMAC a slice at width 64.
 
     Args:
         width: Channels after the first convolution; doubled twice on the way down.

@@ -11,9 +11,10 @@ class InstanceNorm(nn.Module):
     """Instance normalization (Ulyanov et al. 2016) without learned scale and offset.
 
     ``torch.instance_norm`` copies a channels-last image to contiguous and back. Two other torch functions are the same
-    formula and have channels-last kernels. Group normalization with one group per channel is the fastest forward (0.1 ms
-    against 0.3 ms on 128 x 64 x 64 bfloat16, two CPU cores), but its backward takes 8 ms there. Batch normalization of a single
-    image, with statistics of that image, trains almost twice as fast (0.34 s against 0.61 s a step at width 32).
+    formula and have channels-last kernels. Group normalization with one group per channel is the fastest forward (0.1
+    ms against 0.3 ms on 128 x 64 x 64 bfloat16, two CPU cores), but its backward takes 8 ms there. Batch normalization
+    of a single image, with statistics of that image, trains almost twice as fast (0.34 s against 0.61 s a step at
+    width 32).
     """
 
     def __init__(self, epsilon: float = 1e-5) -> None:
@@ -30,9 +31,9 @@ class InstanceNorm(nn.Module):
 class LastConvolution(nn.Conv2d):
     """A reflection-padded convolution of stride 1 to a single channel, with a faster way of the same sum.
 
-    A vector unit computes 16 output channels at once, so one channel wastes 15 of 16 products. With ``blocked`` set, the 16
-    pixels of a 4 x 4 block become 16 channels of a convolution of stride 4, whose kernels are this one's, each shifted to
-    its pixel. Measured on a 64-channel 256 x 256 bfloat16 image, two CPU cores: 2.8 ms against 41.6 ms.
+    A vector unit computes 16 output channels at once, so one channel wastes 15 of 16 products. With ``blocked`` set,
+    the 16 pixels of a 4 x 4 block become 16 channels of a convolution of stride 4, whose kernels are this one's, each
+    shifted to its pixel. Measured on a 64-channel 256 x 256 bfloat16 image, two CPU cores: 2.8 ms against 41.6 ms.
 
     Args:
         inputs: Channels in.

@@ -41,5 +41,7 @@ def load_checkpoint(folder: Path) -> dict | None:
         except Exception as error:  # torch.load has no error class of its own
             reasons.append(f"{name}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
     if reasons:
-        raise InputError(f"No checkpoint in {folder} can be read ({'; '.join(reasons)}); start a new run in another folder.")
+        raise InputError(
+            f"No checkpoint in {folder} can be read ({'; '.join(reasons)}); start a new run in another folder."
+        )
     return None

@@ -14,8 +14,8 @@ def discriminator_loss(real: torch.Tensor, synthetic: torch.Tensor) -> torch.Ten
 def adversarial_loss(synthetic: torch.Tensor) -> torch.Tensor:
     """-E[log D(ct, G(ct))] from logits.
 
-    The generator maximizes log D instead of minimizing log(1 - D), as Goodfellow et al. (2014) and Isola et al. (2017) do:
-    same fixed point, but a gradient also while the discriminator is sure.
+    The generator maximizes log D instead of minimizing log(1 - D), as Goodfellow et al. (2014) and Isola et al. (2017)
+    do: same fixed point, but a gradient also while the discriminator is sure.
     """
     return functional.softplus(-synthetic).mean()
 

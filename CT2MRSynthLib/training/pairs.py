@@ -16,12 +16,13 @@ PIXELS = 256
 class PairStore:
     """Pairs from the ``*.npz`` files of a folder; files that appear later are taken in by ``refresh``.
 
-    Each file holds ``ct`` (int16 or float32, HU, shape (n, 256, 256)) and ``mr`` (uint8, same shape). Optional: ``subject``
-    (n,), by which validation pairs are split off; ``extent`` (n, 2 or 3), edge lengths of the boxes in mm.
+    Each file holds ``ct`` (int16 or float32, HU, shape (n, 256, 256)) and ``mr`` (uint8, same shape). Optional:
+    ``subject`` (n,), by which validation pairs are split off; ``extent`` (n, 2 or 3), edge lengths of the boxes in mm.
 
     Args:
         folder: Where the files are.
-        validation: How many pairs of the first file to hold back; rounded up to whole subjects where ``subject`` is known.
+        validation: How many pairs of the first file to hold back; rounded up to whole subjects where ``subject`` is
+            known.
 
     Raises:
         InputError: The folder is missing, has no usable file, or a file's arrays do not match.
@@ -41,7 +42,9 @@ class PairStore:
             raise InputError(f"There is no folder of training pairs at {self.folder}.")
         self.refresh()
         if not self._ct:
-            raise InputError(f"No training pairs are left in {self.folder} after {validation} were held back for validation.")
+            raise InputError(
+                f"No training pairs are left in {self.folder} after {validation} were held back for validation."
+            )
 
     def __len__(self) -> int:
         return len(self._ct)
@@ -75,7 +78,9 @@ class PairStore:
         ct, mr = arrays.get("ct"), arrays.get("mr")
         if ct is None or mr is None or ct.shape != mr.shape or ct.shape[1:] != (PIXELS, PIXELS):
             shapes = {name: array.shape for name, array in arrays.items()}
-            raise InputError(f"{path.name} is no file of pairs: ct and mr of shape (n, 256, 256) are needed, it holds {shapes}.")
+            raise InputError(
+                f"{path.name} is no file of pairs: ct and mr of shape (n, 256, 256) are needed, it holds {shapes}."
+            )
         self._read.add(path.name)
         subjects = arrays.get("subject")
         keys = [str(key) for key in subjects] if subjects is not None else [f"{path.name}:{i}" for i in range(len(ct))]

@@ -11,7 +11,9 @@ from CT2MRSynthLib.atomic import replacing
 HEADER = "SYNTHETIC - not for diagnosis   columns: CT, synthetic, real"
 
 
-def write_sheet(path: Path, ct: np.ndarray, synthetic: np.ndarray, real: np.ndarray, title: str = "", per_row: int = 2) -> None:
+def write_sheet(
+    path: Path, ct: np.ndarray, synthetic: np.ndarray, real: np.ndarray, title: str = "", per_row: int = 2
+) -> None:
     """Write a PNG of cases, ``per_row`` of them beside each other.
 
     Args:
@@ -24,7 +26,7 @@ def write_sheet(path: Path, ct: np.ndarray, synthetic: np.ndarray, real: np.ndar
     """
     from PIL import Image, ImageDraw
 
-    cases = [np.concatenate(images, axis=1) for images in zip(ct, synthetic, real)]
+    cases = [np.concatenate(images, axis=1) for images in zip(ct, synthetic, real, strict=True)]
     cases += [np.zeros_like(cases[0])] * (-len(cases) % per_row)
     rows = [np.concatenate(cases[i : i + per_row], axis=1) for i in range(0, len(cases), per_row)]
     sheet = np.concatenate([np.zeros((16, rows[0].shape[1]), np.uint8), *rows])

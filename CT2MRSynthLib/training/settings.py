@@ -115,6 +115,8 @@ class TrainingSettings:
 PAPER = TrainingSettings()
 PAPER_SHORT = replace(PAPER, steps=200_000, constant_fraction=0.5)
 #: For two CPU cores and an hour: narrow, and with a running mean of the weights.
-NARROW = TrainingSettings(width=32, discriminator_width=16, steps=0, minutes=60.0, constant_fraction=0.4, ema_decay=0.999)
+NARROW = TrainingSettings(
+    width=32, discriminator_width=16, steps=0, minutes=60.0, constant_fraction=0.4, ema_decay=0.999
+)
 
 PRESETS = {"paper": PAPER, "paper-short": PAPER_SHORT, "narrow": NARROW}

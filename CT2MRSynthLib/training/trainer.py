@@ -87,12 +87,13 @@ class Trainer:
         for name in ("width", "blocks", "discriminator_width"):
             if state["settings"][name] != getattr(self.settings, name):
                 raise UsageError(
-                    f"The run in {self.out} has {name} {state['settings'][name]}, not {getattr(self.settings, name)}; give the same."
+                    f"The run in {self.out} has {name} {state['settings'][name]}, not {getattr(self.settings, name)};"
+                    " give the same."
                 )
         self.generator.load_state_dict(state["generator"])
         self.discriminator.load_state_dict(state["discriminator"])
         self.mean_weights = {name: tensor.to(self.device) for name, tensor in state["mean_weights"].items()}
-        for optimizer, values in zip(self.optimizers, state["optimizers"]):
+        for optimizer, values in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(values)
         self.step, self.seconds = state["step"], state["seconds"]
         return True
@@ -182,7 +183,9 @@ class Trainer:
 
     def _adam(self, network: torch.nn.Module) -> torch.optim.Adam:
         fused = self.device.type in ("cpu", "cuda")
-        return torch.optim.Adam(network.parameters(), self.settings.learning_rate, betas=self.settings.betas, fused=fused)
+        return torch.optim.Adam(
+            network.parameters(), self.settings.learning_rate, betas=self.settings.betas, fused=fused
+        )
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half)
@@ -220,8 +223,8 @@ class Trainer:
     def _check_finite(self) -> None:
         if not all(torch.isfinite(tensor).all() for tensor in self.generator.state_dict().values()):
             raise CT2MRSynthError(
-                f"The training diverged before step {self.step}: weights are not finite. The last checkpoint is kept; resume it"
-                " with a lower learning rate."
+                f"The training diverged before step {self.step}: weights are not finite. The last checkpoint is kept; resume"
+                " it with a lower learning rate."
             )
 
     def _state(self) -> dict:
