@@ -76,7 +76,7 @@ def hounsfield(canvas: Canvas, settings: CTSettings) -> np.ndarray:
     return first + (second - first) * canvas.mix
 
 
-def finish_slice(hu: np.ndarray, settings: CTSettings, pixel: float, tilt: float, rng: np.random.Generator) -> np.ndarray:
+def finish_slice(hu: np.ndarray, settings: CTSettings, pixel: float, tilt: float, rng: np.random.Generator, noise_factor: float = 1.0) -> np.ndarray:
     """Blur, edge enhancement and noise of one picture in the plane of a disc.
 
     Args:
@@ -86,13 +86,14 @@ def finish_slice(hu: np.ndarray, settings: CTSettings, pixel: float, tilt: float
         tilt: Angle of the picture against the scan's axial plane in the sagittal view, radians: thick axial slices blur
             an oblique picture from front to back.
         rng: Source of the noise.
+        noise_factor: Noise relative to the settings'.
     """
     oblique = settings.thickness * abs(np.sin(tilt)) / np.sqrt(12.0)
     sigma = np.array([np.hypot(settings.blur, oblique), settings.blur]) / pixel
     result = ndimage.gaussian_filter(hu, sigma)
     if settings.sharpening > 0:
         result = result + settings.sharpening * (result - ndimage.gaussian_filter(result, 1.0 / pixel))
-    return (result + correlated_noise(hu.shape, settings, pixel, rng) + settings.offset).astype(np.float32)
+    return (result + noise_factor * correlated_noise(hu.shape, settings, pixel, rng) + settings.offset).astype(np.float32)
 
 
 def correlated_noise(shape, settings: CTSettings, pixel: float, rng: np.random.Generator) -> np.ndarray:

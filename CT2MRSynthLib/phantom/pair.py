@@ -93,6 +93,14 @@ def paint_slab(subject: Subject, frame: DiscFrame, depth: float, rng: np.random.
     return subject.paint(lattice, jitter), offsets
 
 
+def render_slab(subject: Subject, frame: DiscFrame, settings: mr.MRSettings, rng: np.random.Generator):
+    """Water and fat signal in a box, averaged over the MR's slice thickness, each of shape (256, 256)."""
+    canvas, offsets = paint_slab(subject, frame, settings.thickness, rng)
+    weights = _profile(offsets, settings.thickness, 0.3)
+    degeneration = subject.anatomy.degeneration[disc_index(frame.level)]
+    return [np.tensordot(weights, s.reshape(PLANES, PIXELS, PIXELS), axes=1) for s in mr.signals(canvas, settings, degeneration)]
+
+
 def render_pairs(seeds: Iterable[int], processes: int | None = None, **options) -> Iterator[Pair]:
     """Render many pairs in several processes, in the order of the seeds.
 
@@ -133,7 +141,7 @@ def _displaced(frame: DiscFrame, rng: np.random.Generator, strength: float) -> D
         turned[other[0]] = np.cos(angle) * axes[other[0]] + np.sin(angle) * axes[other[1]]
         turned[other[1]] = -np.sin(angle) * axes[other[0]] + np.cos(angle) * axes[other[1]]
         axes = turned
-    shift = np.clip(normal[3:6], -2.2, 2.2) * np.array([2.2 * wide, 2.2 * wide, 0.9]) * strength
+    shift = np.clip(normal[3:6], -2.2, 2.2) * np.array([2.2 * wide, 2.2 * wide, 1.3]) * strength
     size = 1.0 + strength * (0.03 + 0.05 * normal[6] + 0.12 * (uniform[1] - 0.3) * (wide > 1))
     extent = frame.extent * np.array([size, size, 1.0])
     return DiscFrame(frame.center + shift @ axes, axes, extent, frame.level)

@@ -24,12 +24,14 @@ _SLOW = {
     "bone_u": (33, 12.0),
     "bone_v": (35, 12.0),
     "shell": (30, 13.0),
-    "loops": (1, 62.0),
+    "loops": (1, 46.0),
+    "colon": (14, 110.0),
     "gas": (2, 85.0),
     "septum": (6, 22.0),
     "bend": (8, 16.0),
     "back": (12, 20.0),
     "psoas": (13, 19.0),
+    "strand": (15, 9.0),
 }
 
 
@@ -42,6 +44,11 @@ class Landmarks:
     sac_center: np.ndarray
     ventral_point: np.ndarray
     disc_points: np.ndarray
+
+    def points(self) -> list[tuple[str, np.ndarray]]:
+        """Labels and positions as ``ct2mrsynth crop`` reads them."""
+        disc = [(f"disc {name}", point) for name, point in zip(("front", "back", "right", "left"), self.disc_points)]
+        return [*disc, ("ventral", self.ventral_point), ("sac", self.sac_center)]
 
 
 class Subject:
@@ -84,7 +91,7 @@ class Subject:
         x, y, z = (p.ravel() for p in points)
         spine = [f.ravel() for f in lattice.smooth(lambda x, y, z: self.geometry.spine_at_height(z), 6.0)]
         canal = self._canal(lattice, points)
-        fields = lattice.smooth(lambda x, y, z: [self.noise(f, x, y, z, wave) for f, wave in _SLOW.values()], 3.0)
+        fields = lattice.smooth(lambda x, y, z: [self.noise(f, x, y, z, wave) for f, wave in _SLOW.values()], 2.5)
         slow = {name: field.ravel() for name, field in zip(_SLOW, fields)}
         canvas = Canvas(x.size)
         self.soft.paint(canvas, x, y, z, spine, slow)

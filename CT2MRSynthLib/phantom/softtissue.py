@@ -46,7 +46,7 @@ class SoftTissuePainter:
         self.half_width = (128 + 8 * a.male) * a.scale + 0.9 * self.side_fat + 20 * a.fatness
         self.half_depth = (86 + 4 * a.male) * a.scale + 0.5 * (self.back_fat + self.front_fat) + 26 * a.fatness
         self.wall = rng.uniform(9, 15) * (1 - 0.25 * (a.age > 60))
-        self.bowel_level = float(rng.uniform(-1.1, 0.3) + 1.2 * (a.fatness - 0.4))
+        self.bowel_level = float(rng.uniform(-0.9, 0.3) + 1.2 * (a.fatness - 0.4))
         self.gas_level = float(rng.uniform(0.9, 2.0))
         self.kidney = [
             (
@@ -59,7 +59,12 @@ class SoftTissuePainter:
             )
             for side in (-1, 1)
         ]
+        self.back_line = float(geometry.vertebrae[3].origin[1])
         self.sacrum_height = geometry.vertebrae[bones.SACRUM].origin[2]
+
+    def middle(self) -> tuple[float, float]:
+        """World x, y of the torso's axis at the height of L3."""
+        return 0.0, float(-(58 * self.anatomy.scale + self.back_fat) - self.anatomy.body_depth[3] / 2 + self.half_depth)
 
     def paint(self, canvas: Canvas, x, y, z, spine, slow: dict) -> None:
         """Paint torso and organs.
@@ -71,7 +76,7 @@ class SoftTissuePainter:
             slow: Slow random fields by name, flat.
         """
         u, v, phase = x - spine[0], y - spine[1], spine[2]
-        inside = self._paint_torso(canvas, x, y, z)
+        inside = self._paint_torso(canvas, x, y - 0.8 * np.clip(spine[1] - self.back_line, -22, 12), slow)
         self._paint_bowel(canvas, inside, u, v, x, y, z, slow)
         self._paint_kidneys(canvas, u, v, z)
         self._paint_vessels(canvas, u, v, phase)
@@ -79,12 +84,10 @@ class SoftTissuePainter:
         self._paint_back(canvas, u, v, phase, x, y, z, slow)
         self._paint_ilium(canvas, u, v, x, y, z)
 
-    def _paint_torso(self, canvas: Canvas, x, y, z):
+    def _paint_torso(self, canvas: Canvas, x, y, slow: dict):
         """Air, skin, subcutaneous fat, abdominal wall; returns the indices inside the wall."""
         a = self.anatomy
-        lean = 0.35 * np.interp(z, [-120, 120], [-8, 8])
-        depth_center = -(58 * a.scale + self.back_fat) - a.body_depth[3] / 2 + self.half_depth
-        v = y - depth_center - lean
+        v = y - self.middle()[1]
         radius = (np.abs(x / self.half_width) ** 2.4 + np.abs(v / self.half_depth) ** 2.4) ** np.float32(1 / 2.4)
         ray = np.sqrt(x * x + v * v)
         groove = 6.0 * np.exp(-((x / 14.0) ** 2)) * (v < 0)
@@ -99,8 +102,13 @@ class SoftTissuePainter:
         layers = np.abs(np.sin((depth[muscle] - fat[muscle]) / np.maximum(wall[muscle], 1.0) * 3 * np.pi)) < 0.15
         canvas.paint(muscle, Label.MUSCLE, np.where(layers, 0.6, 0.05))
         inside = np.flatnonzero(depth >= fat + wall)
-        canvas.paint(inside, Label.FAT)
+        canvas.paint(inside, Label.FAT, self._strands(inside, slow))
         return inside
+
+    def _strands(self, where, slow: dict):
+        """Share of fine vessels and septa in fat."""
+        strand = np.abs(slow["strand"][where])
+        return np.clip(0.06 + 0.5 * (1 - ramp(strand, 0.0, 0.28)) * ramp(slow["septum"][where], -0.6, 0.8), 0, 1)
 
     def _paint_bowel(self, canvas: Canvas, inside, u, v, x, y, z, slow: dict) -> None:
         """Loops of bowel in mesenteric fat, some with gas, in front of the vessels and beside the spine."""
@@ -113,9 +121,10 @@ class SoftTissuePainter:
         loops = slow["loops"][keep]
         level = self.bowel_level
         canvas.paint(keep[loops > level], Label.BOWEL_WALL)
-        content = loops > level + 0.24
+        content = loops > level + 0.30
         fill = slow["gas"][keep[content]] + 0.012 * (py[content] - 40)
-        crumbs = ramp(self.noise(3, px[content], py[content], pz[content], 7.0) + 0.8 * fill, 1.2, 2.2) * 0.6
+        colon = 1.4 * slow["colon"][keep[content]]
+        crumbs = ramp(self.noise(3, px[content], py[content], pz[content], 6.0) + colon, 2.2, 3.4) * 0.5
         canvas.paint(keep[content], Label.BOWEL_CONTENT, crumbs)
         canvas.paint(keep[content][fill > self.gas_level], Label.GAS)
 
@@ -163,7 +172,7 @@ class SoftTissuePainter:
             canvas.paint(near[distance < 0], Label.ARTERY)
             if a.calcification > 0.02:
                 plaque = (np.abs(distance) < 1.0) & (np.sin(3 * np.arctan2(ahead - cv, u - cu) + 9 * phase + side) > 1.25 - 1.1 * a.calcification)
-                plaque &= np.sin(17 * phase + 2 * side) > 0.3 - a.calcification
+                plaque &= np.sin(17 * phase + 2 * side) + np.sin(29.3 * phase) > 0.5 - 1.5 * a.calcification
                 canvas.paint(near[plaque], Label.CALCIFICATION)
 
     def _paint_crura(self, canvas: Canvas, near, u, ahead, phase) -> None:
@@ -229,7 +238,7 @@ class SoftTissuePainter:
         local = np.clip(a.infiltration * (0.45 + 0.8 * low * (cleft < 0) + 0.9 * deep) + 0.10 * deep, 0, 1.1)
         streaks = self._streaks(px, py, pz, u, v, mirror, slow["bend"][where])
         fatty = ramp(streaks, 1.9 - 2.3 * local, 3.0 - 2.0 * local) * (0.65 + 0.3 * local)
-        width = np.maximum(0.3 + 2.4 * a.infiltration + 1.0 * wobble + 1.2 * low, 0.2)
+        width = np.maximum(0.3 + 2.4 * a.infiltration + 0.9 * wobble + 0.7 * low, 0.2)
         septum = 1 - ramp(np.abs(cleft), 0.35 * width, width + 0.5)
         septum = np.maximum(septum, 0.75 * (1 - ramp(np.abs(second), 0.2 * width, 0.7 * width + 0.4)))
         pocket = np.exp(-(((u - at(_MULTIFIDUS_FRONT)) / 9.0) ** 2) - (((v + 20.0) / 5.0) ** 2)) * (0.5 + a.infiltration) * 1.5

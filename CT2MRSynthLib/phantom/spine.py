@@ -52,7 +52,7 @@ class SpinePainter:
         self._paint_canal(canvas, canal, slow)
         for disc, pose in enumerate(self.geometry.discs):
             if _within(pose, corners, 16.0):
-                self._paint_disc(canvas, disc, x, y, z)
+                self._paint_disc(canvas, disc, x, y, z, slow)
         self._paint_flavum(canvas, canal)
         for n, pose in enumerate(self.geometry.vertebrae):
             if _within(pose, corners, 38.0):
@@ -83,7 +83,9 @@ class SpinePainter:
         rough = 0.22 * slow["septum"][near] + 0.18 * slow["bone_u"][near]
         foramen = ((au - 15.0) / 11.0) ** 2 + ((v + 6.0) / 7.5) ** 2 < 1.0 + rough
         inner = (au < 13.5) & (v > -26.0 + au * 0.9) & (v < 3.0)
-        canvas.paint(near[foramen | inner], Label.EPIDURAL_FAT)
+        veins = np.clip(0.05 + 0.45 * (1 - ramp(np.abs(slow["strand"][near] + 0.4), 0.05, 0.35)), 0, 1)
+        fatty = foramen | inner
+        canvas.paint(near[fatty], Label.EPIDURAL_FAT, veins[fatty])
         fraction = phase - np.floor(phase)
         self._paint_nerves(canvas, near, u, v, fraction)
         half_width, half_depth, trefoil, center = self.sac(phase)
@@ -136,14 +138,15 @@ class SpinePainter:
         band = (au < apart * 0.7) & (v < front) & (v > front - 1.25 * thick) & (np.abs(fraction - 0.5) < 0.3)
         midline = (au < 0.5) & (v > front - 2.0)
         canvas.paint(near[band & ~midline], Label.LIGAMENT)
-        interspinous = (au < 2.6) & (v < -24 * k) & (v > -46)
+        muscle = canvas.label[near] == Label.MUSCLE
+        interspinous = (au < 2.6) & (v < -24 * k) & (v > -48) & (phase < 5.9) & muscle
         u, v, phase = u[interspinous], v[interspinous], phase[interspinous]
         streak = ramp(self.noise(37, u, v, 33.0 * phase, (3.0, 9.0, 12.0)), -0.3, 1.6)
         canvas.paint(near[interspinous], Label.LIGAMENT, 0.15 + 0.6 * streak)
 
     # -- discs ----------------------------------------------------------------------------------------------------
 
-    def _paint_disc(self, canvas: Canvas, disc: int, x, y, z) -> None:
+    def _paint_disc(self, canvas: Canvas, disc: int, x, y, z, slow: dict) -> None:
         a, pose = self.anatomy, self.geometry.discs[disc]
         u, v, w = pose.local(x, y, z)
         half = a.disc_height[disc] / 2 + 5.0
@@ -166,10 +169,8 @@ class SpinePainter:
         nucleus = 1.0 - ramp(core, 0.42, 0.86)
         canvas.paint(where, Label.ANNULUS, nucleus)
         if a.vacuum[disc]:
-            gas = (np.abs(w[inside] + 2 * wobble * 10) < 1.6) & (core < 0.62) & (wobble > -0.02)
+            gas = (np.abs(w[inside] + 20 * wobble) < 1.2) & (core < 0.6) & (slow["septum"][where] > 0.1)
             canvas.paint(where[gas], Label.VACUUM)
-        space, capsule = bones.joint(a, disc, *pose.local(x[near], y[near], z[near]))
-        del space, capsule
 
     # -- bones ----------------------------------------------------------------------------------------------------
 

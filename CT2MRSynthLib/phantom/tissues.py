@@ -95,6 +95,8 @@ PARTNER: dict[Label, Label] = {
     Label.ANNULUS: Label.NUCLEUS,
     Label.CSF: Label.ROOT,
     Label.LIGAMENT: Label.FAT,
+    Label.FAT: Label.FASCIA,
+    Label.EPIDURAL_FAT: Label.FASCIA,
     Label.BOWEL_CONTENT: Label.GAS,
     Label.KIDNEY: Label.MEDULLA,
 }
