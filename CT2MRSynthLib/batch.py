@@ -243,7 +243,7 @@ class _Run:
                 warnings=record["warnings"],
                 seconds={"synthesize": round(made - began, 3), "write": round(time.perf_counter() - made, 3)},
             )
-            for message in synthesis.warnings:
+            for message in self._of_the_box(synthesis):
                 self.progress.warn(message, **where)
             self.progress.result("written", box.files.paths(), **where)
         except Exception as error:  # the other boxes must not suffer
@@ -262,7 +262,7 @@ class _Run:
             level=box.frame.level,
             window=card.ct_window,
             model=f"{card.name} {card.version}" + (" (preliminary)" if card.preliminary else ""),
-            warnings=[*ct.entry["warnings"], *synthesis.warnings],
+            warnings=[*ct.entry["warnings"], *self._of_the_box(synthesis)],
         )
         write_result(
             box.files,
@@ -271,6 +271,10 @@ class _Run:
             lambda path: self.steps.write_volume(path, synthesis, record),
             lambda path: picture.save(image, path),
         )
+
+    def _of_the_box(self, synthesis) -> list[str]:
+        """Warnings of a synthesis without those of the device, which are told once for the run."""
+        return [warning for warning in synthesis.warnings if warning not in self.synthesizer.warnings]
 
     def _request(self, ct: _CT, box: _Box) -> dict:
         """All that the result depends on; a result that answers the same request need not be made again."""

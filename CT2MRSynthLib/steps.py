@@ -18,10 +18,10 @@ class Steps:
     """
 
     def load_bundle(self, options: Options):
-        """The model bundle, checked."""
-        from CT2MRSynthLib.bundle import default_bundle_path, load_bundle
+        """The model bundle, its card and hash checked; the synthesizer checks the rest when it loads the weights."""
+        from CT2MRSynthLib.bundle import check_bundle, default_bundle_path
 
-        return load_bundle(options.bundle or default_bundle_path())
+        return check_bundle(options.bundle or default_bundle_path())
 
     def make_synthesizer(self, bundle, options: Options):
         """The synthesizer, on the device and in the precision asked for."""
@@ -54,7 +54,7 @@ class Steps:
         return check_is_ct(volume)
 
     def synthesize(self, volume: Volume, frame: DiscFrame, synthesizer, options: Options, progress, cancelled):
-        """The ``Synthesis`` of one box."""
+        """The ``Synthesis`` of one box; ``progress`` takes the fraction done."""
         from CT2MRSynthLib.synthesis import synthesize
 
         return synthesize(
@@ -63,7 +63,7 @@ class Steps:
             synthesizer,
             slices=options.slices,
             thickness=options.thickness,
-            progress=progress,
+            progress=lambda done, total: progress(done / total),
             cancelled=cancelled,
         )
 

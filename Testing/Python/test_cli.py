@@ -212,20 +212,21 @@ def test_a_killed_run_leaves_only_whole_results_and_resumes(material, tmp_path, 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX limits")
 @pytest.mark.parametrize("limit", [3_000, 120_000])
-def test_no_room_for_a_whole_result_leaves_none(material, tmp_path, limit):
+def test_no_room_for_a_whole_result_leaves_none(material, tmp_path, limit, monkeypatch, capsys):
     """A limit on the size of files stops the volume (small limit) or the picture (large) as a full disk does."""
-    (tmp_path / "out").mkdir()
-    script = (
-        "import resource, sys; from CT2MRSynthLib import results, cli; results.PROBE_BYTES = 1;"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); sys.exit(cli.main(sys.argv[1:]))"
-    )
-    argv = [sys.executable, "-c", script, *runs.command(*words(material, tmp_path / "out"))[3:]]
-    done = subprocess.run(argv, env=runs.ENVIRONMENT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    assert "cannot be written" in done.stderr.lower() or "cannot write" in done.stderr.lower()
-    left = runs.files_below(tmp_path / "out")
-    assert left in ([], ["report.json"])
+    import resource
+
+    monkeypatch.setattr("CT2MRSynthLib.results.PROBE_BYTES", 1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        status = here(*words(material, tmp_path / "out"), "--quiet")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert status == 1
+    said = capsys.readouterr().err
+    assert "cannot be written" in said or "Cannot write" in said
+    assert [name for name in runs.files_below(tmp_path / "out") if name != "report.json"] == []
 
 
 def test_a_reader_of_events_that_leaves_ends_the_run_quietly(material, tmp_path):
