@@ -16,6 +16,7 @@ DISCS = len(VERTEBRAE) - 1
 # Typical adult values from superior to inferior, in mm and degrees.
 _BODY_HEIGHT = np.array([24.0, 25.5, 26.5, 27.0, 27.0, 26.5, 27.0, 22.0])
 _BODY_WIDTH = np.array([40.0, 41.0, 42.5, 44.0, 47.0, 50.0, 50.0, 42.0])
+_BODY_NOTCH = np.array([3.0, 3.0, 2.6, 2.0, 1.2, 0.2, -0.5, -0.5])
 _BODY_DEPTH = np.array([29.5, 30.5, 31.5, 33.0, 34.0, 34.0, 31.0, 24.0])
 # between the rims; hollow endplates add about 4 mm in the middle
 _DISC_HEIGHT = np.array([4.5, 5.4, 6.4, 7.2, 8.0, 7.4, 1.0])
@@ -100,7 +101,10 @@ class Anatomy:
         old = (age - 22) / 64
         male = bool(rng.integers(2))
         scale = float(np.clip((1.04 if male else 0.95) * rng.normal(1.0, 0.045), 0.84, 1.18))
-        vary = lambda size, sd: np.clip(rng.normal(1.0, sd, size), 1 - 2.5 * sd, 1 + 2.5 * sd)
+
+        def vary(size: int, sd: float) -> np.ndarray:
+            return np.clip(rng.normal(1.0, sd, size), 1 - 2.5 * sd, 1 + 2.5 * sd)
+
         load = np.array([0.5, 0.55, 0.65, 0.8, 1.1, 1.1, 0.0])
         degeneration = np.clip(rng.beta(1.6, 2.2, m) * 0.75 * load + 0.55 * old * load * rng.uniform(0.5, 1.3), 0, 1)
         hypertrophy = np.clip(0.6 * degeneration * rng.uniform(0.3, 1.4, m) + 0.3 * old * rng.uniform(0, 1, m), 0, 1)
@@ -116,21 +120,22 @@ class Anatomy:
         scoliosis = rng.normal(0, 5) * np.sin(2 * np.pi * (phase * rng.uniform(0.5, 1.0) + rng.random()))
         rotation = rng.normal(0, 4) * np.sin(2 * np.pi * (phase * rng.uniform(0.4, 0.9) + rng.random()))
         canal = vary(1, 0.07) * scale**0.5
+        loss = np.where(np.arange(m) < 6, 1 - 0.6 * np.clip(degeneration - 0.3, 0, 1), 1)
         return cls(
             seed=seed,
             age=age,
             male=male,
             scale=scale,
             fatness=float(np.clip(rng.beta(1.5, 2.2), 0.02, 1)),
-            infiltration=float(np.clip(rng.normal(0.12 + 0.5 * old**1.5, 0.15), 0.02, 0.9)),
+            infiltration=float(np.clip(rng.normal(0.18 + 0.5 * old**1.5, 0.15), 0.02, 0.9)),
             osteoporosis=float(np.clip(rng.normal(0.15 + 0.65 * old, 0.18), 0, 1)),
             calcification=float(np.clip(rng.normal(1.4 * old - 0.5, 0.3), 0, 1)),
             body_height=_BODY_HEIGHT * scale * vary(1, 0.04) * vary(n, 0.02),
             body_width=_BODY_WIDTH * scale * width_factor,
             body_depth=_BODY_DEPTH * scale * depth_factor,
             body_power=rng.uniform(1.9, 2.3) + rng.normal(0, 0.06, n),
-            body_notch=np.clip(np.array([3.0, 3.0, 2.6, 2.0, 1.2, 0.2, -0.5, -0.5]) + rng.normal(0, 0.7) + rng.normal(0, 0.4, n), -1.5, 4.0),
-            disc_height=0.94 * _DISC_HEIGHT * scale * vary(m, 0.1) * np.where(np.arange(m) < 6, 1 - 0.6 * np.clip(degeneration - 0.3, 0, 1), 1),
+            body_notch=np.clip(_BODY_NOTCH + rng.normal(0, 0.7) + rng.normal(0, 0.4, n), -1.5, 4.0),
+            disc_height=0.94 * _DISC_HEIGHT * scale * vary(m, 0.1) * loss,
             degeneration=degeneration,
             bulge=bulge,
             protrusion=protrusion,
@@ -171,7 +176,8 @@ class Anatomy:
             for n, level in enumerate(LEVELS)
         }
         subject = ("age", "scale", "fatness", "infiltration", "osteoporosis", "calcification")
-        return {"seed": self.seed, "male": self.male, **{k: round(float(getattr(self, k)), 3) for k in subject}, "levels": levels}
+        numbers = {name: round(float(getattr(self, name)), 3) for name in subject}
+        return {"seed": self.seed, "male": self.male, **numbers, "levels": levels}
 
 
 def _draw_vessels(rng: np.random.Generator) -> dict:

@@ -27,7 +27,16 @@ def body(a: Anatomy, n: int, u, v, w):
         if 0 <= disc < DISCS:
             lip = lip + 4.0 * a.osteophyte[disc] * np.exp(-(((w - end * height / 2) / 3.0) ** 2))
     half_width = a.body_width[n] / 2 - 2.6 * waist + lip
-    rim, radius = outline(u, v, half_width, half_depth - 1.6 * waist + 0.7 * lip, a.body_power[n], a.body_notch[n], a.body_width[n], -1.2 * waist)
+    rim, radius = outline(
+        u,
+        v,
+        half_width,
+        half_depth - 1.6 * waist + 0.7 * lip,
+        a.body_power[n],
+        a.body_notch[n],
+        a.body_width[n],
+        -1.2 * waist,
+    )
     hollow = np.maximum(1.0 - radius * radius, 0.0) ** 0.7
     slope = np.tan(np.radians(a.wedge[n] / 2)) * (v - half_depth)
     # lower endplates are deepest beside the midline and behind the middle, the upper ones in the middle
@@ -54,14 +63,16 @@ def facet_coordinates(a: Anatomy, disc: int, u, v):
 def articular(a: Anatomy, disc: int, u, v, w, superior: bool):
     """Signed distance of the superior process (of the vertebra below) or the inferior process (of that above)."""
     across, along = facet_coordinates(a, disc, u, v)
-    growth = 1.0 + 0.35 * a.facet_hypertrophy[disc]
+    growth = 1.0 + 0.24 * a.facet_hypertrophy[disc]
     gap = 0.65 - 0.35 * a.facet_hypertrophy[disc]
     size = a.scale**0.5 * growth
     sign = 1.0 if superior else -1.0
     low = min(max(disc - 1, 0), 4) / 4.0
     half_thickness, half_length = (3.6 + 0.6 * low, 7.4) if superior else (3.5 + 1.0 * low, 6.8)
     half_thickness, half_length = half_thickness * size, half_length * size
-    shape, _ = superellipse(sign * across - gap - half_thickness, along + (0.5 if superior else -0.5), half_thickness, half_length, 2.6)
+    shape, _ = superellipse(
+        sign * across - gap - half_thickness, along + (0.5 if superior else -0.5), half_thickness, half_length, 2.6
+    )
     limit = smooth_max(w - 8.5, -20.0 - w, 3.0) if superior else smooth_max(w - 18.0, -8.5 - w, 3.0)
     # processes taper toward their tips
     tip = 0.10 * np.maximum(w if superior else -w, 0.0)
@@ -71,7 +82,7 @@ def articular(a: Anatomy, disc: int, u, v, w, superior: bool):
 def joint(a: Anatomy, disc: int, u, v, w):
     """Signed distance of the facet joint's space, and of its capsule."""
     across, along = facet_coordinates(a, disc, u, v)
-    size = a.scale**0.5 * (1.0 + 0.35 * a.facet_hypertrophy[disc])
+    size = a.scale**0.5 * (1.0 + 0.24 * a.facet_hypertrophy[disc])
     space = np.maximum(np.maximum(np.abs(across) - 1.0, np.abs(along) - 6.6 * size), np.abs(w) - 9.0)
     capsule_shape, _ = superellipse(across, along, 6.0 * size, 9.6 * size, 2.4)
     return space, np.maximum(capsule_shape, np.abs(w) - 10.0)
@@ -91,7 +102,13 @@ def arch(a: Anatomy, n: int, u, v, w, above, below):
     au = np.abs(u)
     low, high = float(w.min()), float(w.max())
     result = np.full_like(w, 30.0)
-    for part, bottom, top in ((_pedicle, -8, 20), (_pillar, -20, 18), (_lamina, -30, 6), (_spinous, -36, 8), (_side, -30, 30)):
+    for part, bottom, top in (
+        (_pedicle, -8, 20),
+        (_pillar, -20, 18),
+        (_lamina, -30, 6),
+        (_spinous, -36, 8),
+        (_side, -30, 30),
+    ):
         if low < top and high > bottom:
             result = smooth_min(result, part(a, n, u, au, v, w), 3.0)
     if above is not None and above[2].min() < 9.0 and above[2].max() > -21.0:
@@ -123,7 +140,9 @@ def _pillar(a: Anatomy, n: int, u, au, v, w):
     """The pars interarticularis, from the superior to the inferior articular process."""
     up, down = _neighbors(a, n)
     k = a.scale
-    return capsule(au, v, w, ((up + _stem(a, n)) / 2 + 1.0, -13.5, 9.0 * k), (down - 2.0, -18.0, -10.0 * k), 4.8 * k, 4.6 * k)
+    return capsule(
+        au, v, w, ((up + _stem(a, n)) / 2 + 1.0, -13.5, 9.0 * k), (down - 2.0, -18.0, -10.0 * k), 4.8 * k, 4.6 * k
+    )
 
 
 def _lamina(a: Anatomy, n: int, u, au, v, w):

@@ -76,7 +76,9 @@ def hounsfield(canvas: Canvas, settings: CTSettings) -> np.ndarray:
     return first + (second - first) * canvas.mix
 
 
-def finish_slice(hu: np.ndarray, settings: CTSettings, pixel: float, tilt: float, rng: np.random.Generator, noise_factor: float = 1.0) -> np.ndarray:
+def finish_slice(
+    hu: np.ndarray, settings: CTSettings, pixel: float, tilt: float, rng: np.random.Generator, noise_factor: float = 1.0
+) -> np.ndarray:
     """Blur, edge enhancement and noise of one picture in the plane of a disc.
 
     Args:
@@ -93,11 +95,12 @@ def finish_slice(hu: np.ndarray, settings: CTSettings, pixel: float, tilt: float
     result = ndimage.gaussian_filter(hu, sigma)
     if settings.sharpening > 0:
         result = result + settings.sharpening * (result - ndimage.gaussian_filter(result, 1.0 / pixel))
-    return (result + noise_factor * correlated_noise(hu.shape, settings, pixel, rng) + settings.offset).astype(np.float32)
+    noise = noise_factor * correlated_noise(hu.shape, settings, pixel, rng)
+    return (result + noise + settings.offset).astype(np.float32)
 
 
 def correlated_noise(shape, settings: CTSettings, pixel: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise of the settings' strength whose grain is that of the kernel; the slow part is taken out, as filtering does."""
+    """Noise of the settings' strength whose grain is that of the kernel; its slow part is taken out."""
     white = rng.standard_normal(shape).astype(np.float32)
     sigma = np.array([settings.grain[1], settings.grain[0]]) / pixel
     noise = ndimage.gaussian_filter(white, sigma, mode="wrap")

@@ -12,7 +12,7 @@ from CT2MRSynthLib.phantom.anatomy import DISCS, VERTEBRAE, Anatomy
 
 @dataclass(frozen=True)
 class Pose:
-    """A rigid frame: origin at the middle of the posterior wall; rows of ``axes`` are right, anterior, superior (RAS)."""
+    """A rigid frame: origin in the middle of the posterior wall; rows of ``axes`` are right, anterior, superior."""
 
     origin: np.ndarray
     axes: np.ndarray
@@ -58,7 +58,8 @@ class Geometry:
         depth = a.body_depth / 2
         centers = [np.zeros(3)]
         for n in range(DISCS):
-            step = axes[n][2] * a.body_height[n] / 2 + disc_axes[n][2] * a.disc_height[n] + axes[n + 1][2] * a.body_height[n + 1] / 2
+            step = axes[n][2] * a.body_height[n] / 2 + axes[n + 1][2] * a.body_height[n + 1] / 2
+            step = step + disc_axes[n][2] * a.disc_height[n]
             centers.append(centers[-1] - step)
         centers = np.array(centers) - centers[3]
         self.vertebrae = [Pose(centers[n] - axes[n][1] * depth[n], axes[n]) for n in range(len(VERTEBRAE))]
@@ -107,7 +108,7 @@ class Geometry:
         )
 
     def canal(self, x, y, z):
-        """World to canal coordinates (u right, v anterior of the posterior wall, phase); smooth, so coarse nodes suffice."""
+        """World to canal coordinates: u right, v anterior of the posterior wall, phase along the spine."""
         arc = np.interp(z, self._points[:, 2], self._arc)
         for _ in range(5):
             point = [np.interp(arc, self._arc, self._points[:, c]) for c in range(3)]
@@ -115,7 +116,5 @@ class Geometry:
             arc = arc + 0.8 * ((x - point[0]) * normal[0] + (y - point[1]) * normal[1] + (z - point[2]) * normal[2])
         point = [np.interp(arc, self._arc, self._points[:, c]) for c in range(3)]
         offset = (x - point[0], y - point[1], z - point[2])
-        u, v = (
-            sum(offset[c] * np.interp(arc, self._arc, self._frames[:, row, c]) for c in range(3)) for row in (0, 1)
-        )
+        u, v = (sum(offset[c] * np.interp(arc, self._arc, self._frames[:, row, c]) for c in range(3)) for row in (0, 1))
         return u, v, np.interp(arc, self._arc, self._phase)

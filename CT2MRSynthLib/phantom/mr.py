@@ -99,7 +99,8 @@ def signals(canvas: Canvas, settings: MRSettings, degeneration: np.ndarray | flo
     partner = partner_indices()
     # the mineral of spongy bone hardly darkens its marrow: only where bone is dense is there no signal
     bone = np.isin(canvas.label, (Label.MARROW, Label.ARCH_MARROW))
-    mix = np.where(bone, np.clip((canvas.mix - 0.2) / 0.7, 0, 1), canvas.mix)
+    mottled = np.clip((canvas.mix - 0.2) / 0.7, 0, 1) + 1.6 * (np.minimum(canvas.mix, 0.2) - 0.06)
+    mix = np.where(bone, np.minimum(mottled, 1.0), canvas.mix)
     result = []
     for table in (water.astype(np.float32), fat.astype(np.float32)):
         first, second = table[canvas.label], table[partner][canvas.label]
@@ -107,7 +108,9 @@ def signals(canvas: Canvas, settings: MRSettings, degeneration: np.ndarray | flo
     return result[0], result[1]
 
 
-def finish_slice(water: np.ndarray, fat: np.ndarray, settings: MRSettings, pixel: float, rng: np.random.Generator) -> np.ndarray:
+def finish_slice(
+    water: np.ndarray, fat: np.ndarray, settings: MRSettings, pixel: float, rng: np.random.Generator
+) -> np.ndarray:
     """Chemical shift, coil, blur, texture, Rician noise and grey levels of one picture.
 
     Args:
@@ -129,7 +132,9 @@ def finish_slice(water: np.ndarray, fat: np.ndarray, settings: MRSettings, pixel
     sigma = settings.noise * settings.water[Label.MUSCLE]
     grain = 0.35 / pixel
     gain = 2.0 * np.sqrt(np.pi) * grain
-    real, imaginary = (sigma * gain * ndimage.gaussian_filter(rng.standard_normal(signal.shape), grain) for _ in range(2))
+    real, imaginary = (
+        sigma * gain * ndimage.gaussian_filter(rng.standard_normal(signal.shape), grain) for _ in range(2)
+    )
     magnitude = np.hypot(signal + real, imaginary)
     scale = PERCENTILE_LEVEL / max(float(np.percentile(magnitude, PERCENTILE)), 1e-6)
     return np.clip(np.rint(magnitude * scale), 0, 255).astype(np.uint8)

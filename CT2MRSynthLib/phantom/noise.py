@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 import numpy as np
 from scipy import ndimage
@@ -29,7 +29,7 @@ class NoiseSpace:
         wavelength = np.broadcast_to(np.asarray(wavelength, dtype=float), (3,))
         index = [
             np.asarray(c, dtype=np.float32) * np.float32(4.0 / w) + np.float32(s)
-            for c, w, s in zip((x, y, z), wavelength, self._shift[field % 64])
+            for c, w, s in zip((x, y, z), wavelength, self._shift[field % 64], strict=True)
         ]
         return ndimage.map_coordinates(self._table, index, order=1, mode="grid-wrap", output=np.float32)
 
@@ -77,11 +77,14 @@ class Lattice:
             Arrays of this lattice's shape.
         """
         length = np.linalg.norm(self.steps, axis=1) * (np.asarray(self.shape) - 1)
-        counts = [min(n, int(np.ceil(extent / spacing)) + 1) if n > 1 else 1 for n, extent in zip(self.shape, length)]
-        counts = [max(c, 2) if n > 1 else 1 for c, n in zip(counts, self.shape)]
-        ratio = [(n - 1) / (c - 1) if c > 1 else 1.0 for n, c in zip(self.shape, counts)]
+        counts = [
+            min(n, int(np.ceil(extent / spacing)) + 1) if n > 1 else 1
+            for n, extent in zip(self.shape, length, strict=True)
+        ]
+        counts = [max(c, 2) if n > 1 else 1 for c, n in zip(counts, self.shape, strict=True)]
+        ratio = [(n - 1) / (c - 1) if c > 1 else 1.0 for n, c in zip(self.shape, counts, strict=True)]
         coarse = Lattice(self.origin, self.steps * np.asarray(ratio)[:, None], tuple(counts))
-        weights = [_linear_weights(n, c) for n, c in zip(self.shape, counts)]
+        weights = [_linear_weights(n, c) for n, c in zip(self.shape, counts, strict=True)]
         return [_interpolate(np.asarray(v, dtype=np.float32), weights) for v in function(*coarse.points())]
 
 

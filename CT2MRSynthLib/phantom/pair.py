@@ -48,11 +48,11 @@ def render_pair(seed: int, level: str | None = None, jitter: float = 1.0, misali
         jitter: Strength of the random displacement of the box against the crop rule; 0: exactly the rule.
         misalignment: Standard deviation in mm of the MR's displacement against the CT.
     """
+    subject = Subject(seed)
     rng = np.random.default_rng([seed, 100])
     drawn = LEVELS[int(rng.choice(5, p=[0.12, 0.16, 0.22, 0.28, 0.22]))]
     level = level or drawn
-    rng = np.random.default_rng([seed, 101 + LEVELS.index(level) if level in LEVELS else 0])
-    subject = Subject(seed)
+    rng = np.random.default_rng([seed, 101 + disc_index(level)])
     exact = subject.frame(level)
     frame = _displaced(exact, rng, jitter)
     ct_settings = ct.CTSettings.draw(np.random.default_rng([seed, 10]), subject.anatomy.osteoporosis)
@@ -64,7 +64,9 @@ def render_pair(seed: int, level: str | None = None, jitter: float = 1.0, misali
     hu = np.tensordot(_profile(offsets, 4.0, min(ct_settings.thickness, 3.0)), hu, axes=1)
     tilt = np.arctan2(frame.axes[2, 1], frame.axes[2, 2])
     ct_picture = ct.finish_slice(hu, ct_settings, pixel, tilt, rng)
-    water, fat = (s.reshape(shape) for s in mr.signals(canvas, mr_settings, subject.anatomy.degeneration[disc_index(level)]))
+    water, fat = (
+        s.reshape(shape) for s in mr.signals(canvas, mr_settings, subject.anatomy.degeneration[disc_index(level)])
+    )
     weights = _profile(offsets, mr_settings.thickness, 0.3)
     water, fat = np.tensordot(weights, water, axes=1), np.tensordot(weights, fat, axes=1)
     if misalignment > 0:
@@ -98,7 +100,10 @@ def render_slab(subject: Subject, frame: DiscFrame, settings: mr.MRSettings, rng
     canvas, offsets = paint_slab(subject, frame, settings.thickness, rng)
     weights = _profile(offsets, settings.thickness, 0.3)
     degeneration = subject.anatomy.degeneration[disc_index(frame.level)]
-    return [np.tensordot(weights, s.reshape(PLANES, PIXELS, PIXELS), axes=1) for s in mr.signals(canvas, settings, degeneration)]
+    return [
+        np.tensordot(weights, s.reshape(PLANES, PIXELS, PIXELS), axes=1)
+        for s in mr.signals(canvas, settings, degeneration)
+    ]
 
 
 def render_pairs(seeds: Iterable[int], processes: int | None = None, **options) -> Iterator[Pair]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -47,7 +48,10 @@ class Landmarks:
 
     def points(self) -> list[tuple[str, np.ndarray]]:
         """Labels and positions as ``ct2mrsynth crop`` reads them."""
-        disc = [(f"disc {name}", point) for name, point in zip(("front", "back", "right", "left"), self.disc_points)]
+        disc = [
+            (f"disc {name}", point)
+            for name, point in zip(("front", "back", "right", "left"), self.disc_points, strict=True)
+        ]
         return [*disc, ("ventral", self.ventral_point), ("sac", self.sac_center)]
 
 
@@ -77,22 +81,22 @@ class Subject:
 
         Args:
             lattice: Points in world RAS mm.
-            jitter: Offsets (dx, dy, dz) in mm, each of the lattice's shape, that spread samples over a slice's thickness.
+            jitter: Offsets (dx, dy, dz) in mm, each of the lattice's shape, that spread samples over a voxel.
 
         Returns:
             Labels and mixing shares, flat, in the lattice's order (k, j, i).
         """
         points = lattice.points()
         if jitter is not None:
-            points = [p + d for p, d in zip(points, jitter)]
-        for octave, (amplitude, wavelength, spacing) in enumerate(_WARP):
-            fields = lattice.smooth(lambda x, y, z: self._warp(octave, amplitude, wavelength, x, y, z), spacing)
-            points = [p + f for p, f in zip(points, fields)]
+            points = [p + d for p, d in zip(points, jitter, strict=True)]
+        for octave, (_, _, spacing) in enumerate(_WARP):
+            fields = lattice.smooth(partial(self._warp, octave), spacing)
+            points = [p + f for p, f in zip(points, fields, strict=True)]
         x, y, z = (p.ravel() for p in points)
         spine = [f.ravel() for f in lattice.smooth(lambda x, y, z: self.geometry.spine_at_height(z), 6.0)]
         canal = self._canal(lattice, points)
         fields = lattice.smooth(lambda x, y, z: [self.noise(f, x, y, z, wave) for f, wave in _SLOW.values()], 2.5)
-        slow = {name: field.ravel() for name, field in zip(_SLOW, fields)}
+        slow = {name: field.ravel() for name, field in zip(_SLOW, fields, strict=True)}
         canvas = Canvas(x.size)
         self.soft.paint(canvas, x, y, z, spine, slow)
         self.spine.paint(canvas, x, y, z, canal, slow, lattice.corners())
@@ -105,7 +109,8 @@ class Subject:
         dx, dy = points[0] - before[0], points[1] - before[1]
         return (u + dx).ravel(), (v + dy).ravel(), phase.ravel()
 
-    def _warp(self, octave: int, amplitude: float, wavelength: float, x, y, z):
+    def _warp(self, octave: int, x, y, z):
+        amplitude, wavelength, _ = _WARP[octave]
         return [amplitude * self.noise(40 + 3 * octave + axis, x, y, z, wavelength) for axis in range(3)]
 
     def deformed(self, point: np.ndarray) -> np.ndarray:
@@ -114,8 +119,8 @@ class Subject:
         result = point.copy()
         for _ in range(8):
             shift = np.zeros(3)
-            for octave, (amplitude, wavelength, _) in enumerate(_WARP[:2]):
-                shift += np.array([float(f[0]) for f in self._warp(octave, amplitude, wavelength, *(result[:, None]))])
+            for octave in (0, 1):  # the finest one moves nothing by more than half a millimeter
+                shift += np.array([float(f[0]) for f in self._warp(octave, *(result[:, None]))])
             result = point - shift
         return result
 
@@ -137,7 +142,7 @@ class Subject:
         )
 
     def frame(self, level: str, thickness: float = 4.0) -> DiscFrame:
-        """The crop box by the paper's rule: ventral cut through the ventral point, sac center half-way, square in plane."""
+        """The crop box by the paper's rule: ventral cut through the ventral point, sac half-way, square in plane."""
         points = self.landmarks(level)
         axes = self.geometry.discs[disc_index(level)].axes
         half = float((points.ventral_point - points.sac_center) @ axes[1])

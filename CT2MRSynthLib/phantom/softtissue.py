@@ -86,7 +86,6 @@ class SoftTissuePainter:
 
     def _paint_torso(self, canvas: Canvas, x, y, slow: dict):
         """Air, skin, subcutaneous fat, abdominal wall; returns the indices inside the wall."""
-        a = self.anatomy
         v = y - self.middle()[1]
         radius = (np.abs(x / self.half_width) ** 2.4 + np.abs(v / self.half_depth) ** 2.4) ** np.float32(1 / 2.4)
         ray = np.sqrt(x * x + v * v)
@@ -140,7 +139,8 @@ class SoftTissuePainter:
             du, dv = (u[near] - cu) * side + 0.2 * dz, v[near] - cv
             du, dv = 0.87 * du - 0.5 * dv, 0.5 * du + 0.87 * dv
             radius = np.sqrt((du / ra) ** 2 + (dv / rb) ** 2 + (dz / rc) ** 2)
-            canvas.paint(near[radius < 1], Label.KIDNEY, np.where(radius < 0.75, 0.5 + 0.5 * np.sign(np.sin(5 * np.arctan2(dv, du) + dz / 6)), 0.0)[radius < 1])
+            pyramids = np.where((radius < 0.75) & (np.sin(5 * np.arctan2(dv, du) + dz / 6) > 0), 1.0, 0.0)
+            canvas.paint(near[radius < 1], Label.KIDNEY, pyramids[radius < 1])
             sinus = np.sqrt(((du + 0.45 * ra) / (0.6 * ra)) ** 2 + (dv / (0.36 * rb)) ** 2 + (dz / (0.55 * rc)) ** 2)
             canvas.paint(near[sinus < 1], Label.FAT)
 
@@ -152,12 +152,12 @@ class SoftTissuePainter:
         near = np.flatnonzero((np.abs(u) < 75) & (v > 8) & (v < 110) & (phase > -2.4))
         u, ahead, phase = u[near], (v - depth)[near], phase[near]
         self._paint_crura(canvas, near, u, ahead, phase)
-        for (su, sv, radius), (drift_u, drift_v) in zip(vessel["small"], vessel["drift"]):
+        for (su, sv, radius), (drift_u, drift_v) in zip(vessel["small"], vessel["drift"], strict=True):
             distance = np.hypot(u - su - drift_u * (phase - 3), ahead + 24 - sv - drift_v * (phase - 3))
             canvas.paint(near[distance < radius], Label.VEIN if radius > 1.6 else Label.ARTERY)
         split = np.clip(phase - vessel["confluence"], 0, None)
         for side in (-1, 1):
-            cu = vessel["cava_u"] * np.exp(-split * 1.5) * (split == 0) + np.where(split > 0, vessel["cava_u"] * 0.6 + side * (8 + 20 * split), 0)
+            cu = np.where(split > 0, vessel["cava_u"] * 0.6 + side * (8 + 20 * split), vessel["cava_u"])
             flat = np.where(split > 0, 0.75, 1.0)
             cv = np.where(split > 0, 8.0, 9.0) - 5.0 * split
             shape = superellipse(u - cu, ahead - cv + 4.0, vessel["cava_a"] * flat, vessel["cava_b"] * flat)[1]
@@ -171,7 +171,8 @@ class SoftTissuePainter:
             canvas.paint(near[distance < 1.2], Label.FASCIA)
             canvas.paint(near[distance < 0], Label.ARTERY)
             if a.calcification > 0.02:
-                plaque = (np.abs(distance) < 1.0) & (np.sin(3 * np.arctan2(ahead - cv, u - cu) + 9 * phase + side) > 1.25 - 1.1 * a.calcification)
+                around = np.sin(3 * np.arctan2(ahead - cv, u - cu) + 9 * phase + side)
+                plaque = (np.abs(distance) < 1.0) & (around > 1.25 - 1.1 * a.calcification)
                 plaque &= np.sin(17 * phase + 2 * side) + np.sin(29.3 * phase) > 0.5 - 1.5 * a.calcification
                 canvas.paint(near[plaque], Label.CALCIFICATION)
 
@@ -187,11 +188,20 @@ class SoftTissuePainter:
         a = self.anatomy
         near = np.flatnonzero((np.abs(u) < 95) & (v > -32) & (v < 66))
         u, v, phase = np.abs(u[near]), v[near], phase[near]
-        at = lambda values: np.interp(phase, _PHASE, values)
+
+        def at(values):
+            return np.interp(phase, _PHASE, values)
+
         half_body = np.interp(phase, np.arange(8), a.body_width) / 2
         k = a.psoas * a.scale**0.5
         ripple = 1.8 * slow["psoas"][near]
-        shape = superellipse(u + ripple - half_body - at(_PSOAS_OUT) * k, v - ripple - at(_PSOAS_V), at(_PSOAS_A) * k, at(_PSOAS_B) * k, 2.3)[1]
+        shape = superellipse(
+            u + ripple - half_body - at(_PSOAS_OUT) * k,
+            v - ripple - at(_PSOAS_V),
+            at(_PSOAS_A) * k,
+            at(_PSOAS_B) * k,
+            2.3,
+        )[1]
         tilt_u = 0.94 * (u - 62) - 0.34 * (v + 10)
         tilt_v = 0.34 * (u - 62) + 0.94 * (v + 10)
         quadratus = superellipse(tilt_u, tilt_v, at(_QL_A) * k, at(_QL_B) * k, 2.2)[1]
@@ -218,15 +228,23 @@ class SoftTissuePainter:
         if not near.size:
             return
         side, u, v, phase = u[near], np.abs(u[near]), v[near], phase[near]
-        at = lambda values: np.interp(phase, _PHASE, values)
+
+        def at(values):
+            return np.interp(phase, _PHASE, values)
+
         k = a.back_muscle * a.scale**0.7
         ripple = 1.6 * slow["back"][near]
-        radius = superellipse(u - at(_BACK_A) * k, v + ripple - at(_BACK_V) * k, at(_BACK_A) * k + 0.5, at(_BACK_B) * k, 2.5)[1]
+        radius = superellipse(
+            u - at(_BACK_A) * k, v + ripple - at(_BACK_V) * k, at(_BACK_A) * k + 0.5, at(_BACK_B) * k, 2.5
+        )[1]
         hit = np.flatnonzero(radius < 1.04)
         where = near[hit]
         side, u, v, phase, radius = side[hit], u[hit], v[hit], phase[hit], radius[hit]
         px, py, pz = x[where], y[where], z[where]
-        at = lambda values: np.interp(phase, _PHASE, values)
+
+        def at(values):
+            return np.interp(phase, _PHASE, values)
+
         wobble = slow["septum"][where]
         mirror = np.where(side > 0, 1.0, -1.0)
         # 0 at the front of the compartment (transverse processes), 1 at the dorsal fascia
@@ -241,7 +259,11 @@ class SoftTissuePainter:
         width = np.maximum(0.3 + 2.4 * a.infiltration + 0.9 * wobble + 0.7 * low, 0.2)
         septum = 1 - ramp(np.abs(cleft), 0.35 * width, width + 0.5)
         septum = np.maximum(septum, 0.75 * (1 - ramp(np.abs(second), 0.2 * width, 0.7 * width + 0.4)))
-        pocket = np.exp(-(((u - at(_MULTIFIDUS_FRONT)) / 9.0) ** 2) - (((v + 20.0) / 5.0) ** 2)) * (0.5 + a.infiltration) * 1.5
+        pocket = (
+            np.exp(-(((u - at(_MULTIFIDUS_FRONT)) / 9.0) ** 2) - (((v + 20.0) / 5.0) ** 2))
+            * (0.5 + a.infiltration)
+            * 1.5
+        )
         along_bone = a.lamina_fat * np.exp(-(((v + 27.0 - 0.45 * u) / 3.5) ** 2)) * (u < 30)
         rest = self.noise(7, px, py, pz, (5.0, 5.0, 16.0))
         mix = np.maximum(np.maximum(fatty, septum), ramp(np.maximum(pocket, along_bone) + 0.16 * rest, 0.45, 0.85))
@@ -268,7 +290,9 @@ class SoftTissuePainter:
         distance = bones.ilium(u[near], v[near], height[near], self.anatomy.scale)
         gluteal = (distance < 28) & (v[near] < 30) & (np.abs(u[near]) > 50) & (height[near] < 20)
         outside = gluteal & (v[near] < np.abs(u[near]) * 0.8 - 60)
-        canvas.paint(near[outside & (canvas.label[near] == Label.SUBCUTANEOUS_FAT) & (distance < 22)], Label.MUSCLE, 0.08)
+        canvas.paint(
+            near[outside & (canvas.label[near] == Label.SUBCUTANEOUS_FAT) & (distance < 22)], Label.MUSCLE, 0.08
+        )
         hit = np.flatnonzero(distance < 0)
         cortex = 1 - ramp(-distance[hit], 1.2, 2.2)
         texture = 0.05 + 0.05 * self.noise(11, x[near[hit]], y[near[hit]], z[near[hit]], (3, 3, 5))

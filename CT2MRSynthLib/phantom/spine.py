@@ -64,7 +64,10 @@ class SpinePainter:
         """Half-width, half-depth, trefoil share and center's v of the thecal sac at positions along the spine."""
         a = self.anatomy
         near = np.exp(-(((phase - np.floor(phase) - 0.5) / 0.22) ** 2))
-        at = lambda values: np.interp(phase, _DISC_PHASE, values)
+
+        def at(values):
+            return np.interp(phase, _DISC_PHASE, values)
+
         narrow = at(a.stenosis) * near
         pushed = at(a.bulge * 1.6 + a.protrusion * 1.8) * near
         half_width = at(a.sac_width) / 2 * (1 - 0.34 * narrow)
@@ -73,7 +76,6 @@ class SpinePainter:
         return half_width, half_depth, at(a.sac_trefoil) * (1 + 1.2 * narrow), center
 
     def _paint_canal(self, canvas: Canvas, canal, slow: dict) -> None:
-        a = self.anatomy
         u, v, phase = canal
         near = np.flatnonzero((np.abs(u) < 36) & (v > -30) & (v < 12) & (phase > -2.4) & (phase < 8.4))
         if not near.size:
@@ -95,19 +97,23 @@ class SpinePainter:
         distance = (radius - limit) * np.minimum(half_width, half_depth)
         canvas.paint(near[distance < 0.3], Label.LIGAMENT, 0.1)
         inside = np.flatnonzero(distance < -0.25)
-        roots = self._roots(u[inside], v[inside] - center[inside], half_width[inside], half_depth[inside], phase[inside])
+        roots = self._roots(
+            u[inside], v[inside] - center[inside], half_width[inside], half_depth[inside], phase[inside]
+        )
         canvas.paint(near[inside], Label.CSF, roots)
 
     def _roots(self, u, v, half_width, half_depth, phase):
         """Share of nerve tissue in the sac: cauda equina as strands that lie dorsally, and the conus above."""
         share = np.zeros_like(u)
-        for (ru, rv), radius, leave, wander in zip(self.roots, self.root_radius, self.root_exit, self.root_phase):
+        for (ru, rv), radius, leave, wander in zip(
+            self.roots, self.root_radius, self.root_exit, self.root_phase, strict=True
+        ):
             sway = 0.06 * np.sin(2.1 * phase + wander)
             # a root moves to the side before it leaves
             away = np.clip(1.0 - (leave - phase) / 1.5, 0.0, 1.0)
             cu = (ru * (1 - away) + np.sign(ru) * 0.8 * away + sway) * half_width * 0.93
             cv = (rv * (1 - away) + 0.1 * away + sway) * half_depth * 0.93
-            share += np.where(phase < leave, np.exp(-(((u - cu) ** 2 + (v - cv) ** 2) / radius**2) ** 1.5), 0.0)
+            share += np.where(phase < leave, np.exp(-((((u - cu) ** 2 + (v - cv) ** 2) / radius**2) ** 1.5)), 0.0)
         cone = 4.2 * np.sqrt(np.clip((self.conus_end - phase) / 1.2, 0.0, 1.0)) + 1e-3
         share += ramp(cone - np.sqrt(u * u + (v + 1.0) ** 2 * 1.3), -0.5, 0.5)
         return np.minimum(share, 0.95).astype(np.float32)
@@ -154,11 +160,23 @@ class SpinePainter:
         if not near.size:
             return
         u, v, w = u[near], v[near], w[near]
-        mean = lambda values: (values[disc] + values[disc + 1]) / 2
+
+        def mean(values):
+            return (values[disc] + values[disc + 1]) / 2
+
         swell = 0.6 + 1.8 * a.bulge[disc]
-        push = a.bulge[disc] * 1.6 + a.protrusion[disc] * 5.0 * np.exp(-(((u - a.protrusion_side[disc]) / 6.0) ** 2)) * np.exp(-((w / 5.0) ** 2))
+        push = a.bulge[disc] * 1.6 + a.protrusion[disc] * 5.0 * np.exp(
+            -(((u - a.protrusion_side[disc]) / 6.0) ** 2)
+        ) * np.exp(-((w / 5.0) ** 2))
         distance, radius = bones.outline(
-            u, v, mean(a.body_width) / 2 + swell, mean(a.body_depth) / 2 + 0.5 * swell, mean(a.body_power), mean(a.body_notch), mean(a.body_width), push
+            u,
+            v,
+            mean(a.body_width) / 2 + swell,
+            mean(a.body_depth) / 2 + 0.5 * swell,
+            mean(a.body_power),
+            mean(a.body_notch),
+            mean(a.body_width),
+            push,
         )
         ligament = distance < 0.9
         canvas.paint(near[ligament], Label.LIGAMENT)
@@ -214,7 +232,7 @@ class SpinePainter:
         thickness = shell * np.maximum(1 + 0.42 * slow["shell"][where], 0.3)
         cortex = 1.0 - ramp(depth, thickness - 0.2, thickness + 0.35)
         dense = self.endplate_sclerosis * np.exp(-depth / 2.5) * (0.5 if label == Label.MARROW else 1.0)
-        coarse = self.noise(31, px, py, pz, (10.0, 10.0, 14.0))
+        coarse = self.noise(31, px, py, pz, (7.0, 7.0, 12.0))
         fine = self.noise(32, px, py, pz, (2.3, 2.3, 4.5))
         spongy = 0.04 + (0.035 if label == Label.MARROW else 0.10) * coarse + 0.05 * fine
         canvas.paint(where, label, np.clip(np.maximum(cortex, dense + spongy), 0.0, 1.0))

@@ -24,7 +24,9 @@ SLAB = 12
 SAMPLES = 2
 
 
-def phantom_ct(seed: int, matrix: int = MATRIX, spacing: float = 1.15, thickness: float = 1.25) -> tuple[Volume, list[DiscFrame], list[Landmarks]]:
+def phantom_ct(
+    seed: int, matrix: int = MATRIX, spacing: float = 1.15, thickness: float = 1.25
+) -> tuple[Volume, list[DiscFrame], list[Landmarks]]:
     """A simulated axial CT with all five lumbar discs.
 
     Args:
@@ -48,7 +50,9 @@ def phantom_ct(seed: int, matrix: int = MATRIX, spacing: float = 1.15, thickness
         hu = _painted(subject, settings, matrix_ras, first, count, matrix, thickness, rng)
         for k in range(count):
             # a thinner slice than the 4 mm of a disc picture carries more noise
-            picture = ct.finish_slice(hu[k], settings, spacing, 0.0, rng, noise_factor=np.sqrt(4.0 / max(thickness, 0.5)) * 0.8)
+            picture = ct.finish_slice(
+                hu[k], settings, spacing, 0.0, rng, noise_factor=np.sqrt(4.0 / max(thickness, 0.5)) * 0.8
+            )
             array[first + k] = np.rint(np.clip(picture, -1024, 3071))
     name = f"phantom_{seed}"
     return Volume(array, matrix_ras, name=name, modality="CT"), frames, landmarks
@@ -102,7 +106,9 @@ def phantom_mr(seed: int, frame: DiscFrame) -> np.ndarray:
     return mr.finish_slice(*render_slab(subject, frame, settings, rng), settings, float(frame.extent[0] / 256), rng)
 
 
-def _placed(subject: Subject, frames: list[DiscFrame], matrix: int, spacing: float, thickness: float) -> tuple[np.ndarray, int]:
+def _placed(
+    subject: Subject, frames: list[DiscFrame], matrix: int, spacing: float, thickness: float
+) -> tuple[np.ndarray, int]:
     """Voxel-to-world matrix (LPS-oriented rows and columns, as scanners store) and number of slices."""
     corners = np.vstack([frame.corners() for frame in frames])
     bottom, top = corners[:, 2].min() - MARGIN_BELOW, corners[:, 2].max() + MARGIN_ABOVE

@@ -45,7 +45,14 @@ class Label(IntEnum):
 
 @dataclass(frozen=True)
 class Tissue:
-    """Mean and standard deviation over subjects of HU; T1 and T2 in ms at 1.5 T and 3 T; relative proton density; fat share of the signal."""
+    """What a tissue looks like.
+
+    Args:
+        hu, hu_sd: Mean and standard deviation of HU over subjects.
+        t1, t2: Relaxation times in ms at 1.5 T and 3 T.
+        density: Proton density relative to fluid.
+        fat: Share of the MR signal that comes from fat.
+    """
 
     hu: float
     hu_sd: float
