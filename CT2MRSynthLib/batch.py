@@ -169,8 +169,23 @@ class _Run:
         except Exception as error:  # a CT that fails in whatever way must not stop the others
             _raise_if_stopped(error)
             self._fail_ct(ct, self._sentence(error, ct.task.ct))
+        self._overview(ct)
         self.progress.drop(*ct.stages.values(), *(stage for box in ct.boxes for stage in box.stages))
         self._save()
+
+    def _overview(self, ct: _CT) -> None:
+        """One picture of all discs of a CT beside each other, where there are several."""
+        done = [box for box in ct.boxes if box.entry["status"] in ("written", report.SKIPPED)]
+        if len(done) < 2:
+            return
+        path = done[0].files.folder / f"{ct.name}_overview.png"
+        try:
+            if not path.is_file() or any(box.entry["status"] == "written" for box in done):
+                picture.contact_sheet([box.files.picture for box in done], path)
+        except (CT2MRSynthError, OSError) as error:  # the results themselves are whole
+            self.progress.warn(self._sentence(error, path), ct=ct.name)
+        else:
+            ct.entry.update(report.relative_names({"overview": path.name}, path.parent, self.job.out))
 
     def _still_to_do(self, ct: _CT, boxes: list[_Box]) -> list[_Box]:
         """Tell apart what is complete; takes the hash of the input, but does not read it."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch", reason="no torch")
 
@@ -66,7 +67,7 @@ def test_each_ct_is_read_once_for_all_its_boxes_and_let_go(material, tmp_path):
     assert steps.held == 0
     kinds = ("json", "nrrd", "png")
     names = [f"{ct}_{level}_sMRT2.{kind}" for ct in "ab" for level in ("L3-L4", "L4-L5") for kind in kinds]
-    assert runs.files_below(tmp_path) == [*names, "report.json"]
+    assert runs.files_below(tmp_path) == sorted([*names, "a_overview.png", "b_overview.png", "report.json"])
 
 
 def test_the_volume_on_disk_lies_where_the_box_lies(material, tmp_path):
@@ -175,7 +176,7 @@ def test_a_box_that_fails_does_not_stop_the_others(material, tmp_path):
     assert [box["status"] for box in entries] == ["failed"] * 3 + ["written"] * 2
     assert all(box["error"] for box in entries[:3])
     assert (report["exit_status"], report["cts"][0]["status"]) == (1, "partly")
-    assert len(runs.files_below(tmp_path / "out")) == 7
+    assert len(runs.files_below(tmp_path / "out")) == 2 * 3 + 2  # with the overview and the report
 
 
 def test_two_boxes_of_one_level_do_not_overwrite_each_other(material, tmp_path):
@@ -193,7 +194,7 @@ def test_cts_with_one_stem_do_not_overwrite_each_other(material, tmp_path):
     report = run_job(job(material, tmp_path / "out", tmp_path / "p1/ct.nrrd", tmp_path / "p2/ct.nrrd"))
     assert report["counts"]["written"] == 4
     assert {ct["name"] for ct in report["cts"]} == {"p1-ct", "p2-ct"}
-    assert len(runs.files_below(tmp_path / "out")) == 13
+    assert len(runs.files_below(tmp_path / "out")) == 4 * 3 + 2 + 1
 
 
 def test_the_bundle_is_checked_before_anything_is_read_or_written(material, tmp_path):
@@ -294,3 +295,20 @@ def test_a_ct_under_another_name_gives_the_same_bytes(material, tmp_path):
 )
 def test_no_folder_name_enters_the_report(text, known, expected):
     assert without_folders(text, Path(known)) == expected
+
+
+def test_several_discs_of_a_ct_are_shown_on_one_sheet(material, tmp_path):
+    report = run_job(job(material, tmp_path))
+    sheet = Image.open(tmp_path / report["cts"][0]["overview"])
+    panel = Image.open(tmp_path / report["cts"][0]["boxes"][0]["files"]["picture"])
+    assert sheet.width > 2 * 350 and sheet.height > 2 * 350
+    assert panel.size != sheet.size
+    (tmp_path / "a_overview.png").unlink()
+    assert (tmp_path / run_job(job(material, tmp_path))["cts"][0]["overview"]).is_file()
+
+
+def test_one_disc_needs_no_sheet(material, tmp_path):
+    runs.write_boxes(tmp_path / "one.mrk.json", "L4-L5")
+    report = run_job(job(material, tmp_path / "out", boxes=(tmp_path / "one.mrk.json",)))
+    assert "overview" not in report["cts"][0]
+    assert not list((tmp_path / "out").glob("*overview*"))

@@ -102,7 +102,7 @@ def test_all_done_is_0_and_standard_output_stays_empty(material, tmp_path, capsy
     done = runs.run(*words(material, tmp_path / "out"))
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert "2 written" in done.stderr and "100 %" in done.stderr
-    assert len(runs.files_below(tmp_path / "out")) == 7
+    assert len(runs.files_below(tmp_path / "out")) == 2 * 3 + 2  # with the overview and the report
     assert here(*words(material, tmp_path / "out"), "--quiet") == 0
     assert capsys.readouterr() == ("", "")
     assert runs.load(tmp_path / "out" / "report.json")["counts"]["skipped"] == 2
@@ -116,7 +116,7 @@ def test_one_bad_ct_among_three_is_1_and_the_report_says_which(material, tmp_pat
     assert "Error: three: " in capsys.readouterr().err
     report = runs.load(tmp_path / "out" / "report.json")
     assert {ct["name"]: ct["status"] for ct in report["cts"]} == {"one": "done", "three": "failed", "two": "done"}
-    assert len(runs.files_below(tmp_path / "out")) == 13
+    assert len(runs.files_below(tmp_path / "out")) == 4 * 3 + 2 + 1
 
 
 @pytest.mark.parametrize("ct", ["missing.nrrd", "empty.nrrd", "photo.png", "text.txt"])
@@ -207,7 +207,7 @@ def test_a_killed_run_leaves_only_whole_results_and_resumes(material, tmp_path, 
     assert here(*argv) == 0
     counts = runs.load(tmp_path / "out" / "report.json")["counts"]
     assert counts["skipped"] == len(records) and counts["written"] == 8 - len(records)
-    assert len(runs.files_below(tmp_path / "out")) == 25  # nothing of the killed process is left
+    assert len(runs.files_below(tmp_path / "out")) == 8 * 3 + 2  # nothing of the killed process is left
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX limits")
