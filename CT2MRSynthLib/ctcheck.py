@@ -1,4 +1,4 @@
-"""Is this a CT? Asked of the data: the tissues of a body have known Hounsfield units, and nothing else looks like them."""
+"""Is this a CT? The data tell: the tissues of a body have known Hounsfield units, and nothing else looks like them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ DENSE_BONE = (200, 400)
 BELOW_FAT = (-400, -250)
 METAL = 3000
 
-#: Least shares of the body's voxels. Real CTs of abdomen, pelvis and limbs have 25 to 70 % soft tissue, 3 to 50 % fat and
-#: 2 to 10 % bone in these ranges; the limits leave room for a head (hardly any fat), noise of 150 HU and a plate of
+#: Least shares of the body's voxels. Real CTs of abdomen, pelvis and limbs have 25 to 70 % soft tissue, 3 to 50 % fat
+#: and 2 to 10 % bone in these ranges; the limits leave room for a head (hardly any fat), noise of 150 HU and a plate of
 #: metal, and still refuse values spread evenly over the range, such as phase images.
 LEAST_SOFT_TISSUE = 0.08
 LEAST_FAT = 0.003
 LEAST_BONE = 0.003
 
-#: Soft tissue and fat are peaks of the histogram. Voxels per Hounsfield unit in soft tissue against those at 200 to 400 HU
-#: are 11 or more to 1 in real CTs, in fat against those below it 7 or more to 1; an MR shifted to the range of a CT
+#: Soft tissue and fat are peaks of the histogram. Voxels per Hounsfield unit in soft tissue against those at 200 to 400
+#: HU are 11 or more to 1 in real CTs, in fat against those below it 7 or more to 1; an MR shifted to the range of a CT
 #: mostly has no such peaks.
 LEAST_SOFT_PEAK = 2.0
 LEAST_FAT_PEAK = 1.0
@@ -168,13 +168,14 @@ def _what_it_is(values: np.ndarray, shares: TissueShares) -> str:
             )
     whole = bool((values == np.rint(values)).all())
     if whole and len(np.unique(values)) <= 64:
-        return f"looks like a label map, not a CT: it holds only {len(np.unique(values))} different values; give the CT itself."
+        count = len(np.unique(values))
+        return f"looks like a label map, not a CT: it holds only {count} different values; give the CT itself."
     if values.min() >= 0 and values.max() <= 255 and whole:
         return "is no CT: its values run from 0 to 255 as in a picture; give the original CT in Hounsfield units."
     if values.min() >= 0:
         return (
-            f"is no CT in Hounsfield units: it has no value below zero, so no fat and no air (values {values.min():g} to "
-            f"{values.max():g}, as in an MR or PET); give a CT."
+            f"is no CT in Hounsfield units: it has no value below zero, so no fat and no air "
+            f"(values {values.min():g} to {values.max():g}, as in an MR or PET); give a CT."
         )
     return f"is no CT in Hounsfield units, or shows no body: {shares}; give a CT."
 
@@ -184,5 +185,7 @@ def _warnings(shares: TissueShares) -> list[str]:
     if shares.air < 0.001:
         found.append("The CT shows no air: a tight reconstruction of the spine, or its values were cut off below.")
     if shares.metal > 5e-4:
-        found.append(f"{shares.metal:.2%} of the CT is metal (above {METAL} HU); near it the synthetic image is not to be trusted.")
+        found.append(
+            f"{shares.metal:.2%} of the CT is metal (above {METAL} HU); do not trust the synthetic image near it."
+        )
     return found

@@ -33,7 +33,9 @@ class CTWindow:
                     f"The CT window's {name} limit is {getattr(self, name)!r}; give a number of Hounsfield units."
                 ) from None
         if not np.isfinite([self.low, self.high]).all() or self.low >= self.high:
-            raise InputError(f"The CT window runs from {self.low:g} to {self.high:g} HU; give two numbers, the lower one first.")
+            raise InputError(
+                f"The CT window runs from {self.low:g} to {self.high:g} HU; give two numbers, the lower one first."
+            )
 
     @property
     def width(self) -> float:
@@ -66,7 +68,8 @@ def to_grey_levels(hu: np.ndarray, window: CTWindow = DEFAULT_CT_WINDOW) -> np.n
     values = np.asarray(hu)
     if values.dtype.kind == "f" and np.isnan(values).any():
         raise InputError(
-            f"{int(np.isnan(values).sum())} of {values.size} CT values are not a number (NaN); repair or export the CT again."
+            f"{int(np.isnan(values).sum())} of {values.size} CT values are not a number (NaN); "
+            "repair or export the CT again."
         )
     scaled = np.clip(values, window.low, window.high).astype(np.float64)
     scaled -= window.low

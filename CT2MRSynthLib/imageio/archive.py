@@ -49,7 +49,7 @@ def _checked_members(archive: zipfile.ZipFile, path: Path, folder: str) -> list[
         # a name that leaves the folder, or a link, could read or overwrite files elsewhere
         if name.is_absolute() or ".." in name.parts or stat.S_ISLNK(member.external_attr >> 16):
             raise InputError(
-                f"The archive '{path}' holds the unsafe entry {member.filename!r}; unpack it by hand and give the folder."
+                f"The archive '{path}' holds the unsafe entry {member.filename!r}; unpack it and give the folder."
             )
         if member.flag_bits & 0x1:
             raise InputError(f"The archive '{path}' is protected by a password; unpack it and give the folder.")

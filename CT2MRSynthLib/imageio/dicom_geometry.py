@@ -86,10 +86,14 @@ def _check_alike(headers: tuple[SliceHeader, ...], where: str) -> None:
     ):
         kinds = {value(header) for header in headers}
         if len(kinds) > 1:
-            listed = "" if what == "orientations" else ": " + ", ".join(
-                " x ".join(f"{number:g}" for number in kind) for kind in sorted(kinds)
+            listed = (
+                ""
+                if what == "orientations"
+                else ": " + ", ".join(" x ".join(f"{number:g}" for number in kind) for kind in sorted(kinds))
             )
-            raise InputError(f"{where} mixes slices of different {what}{listed}; export one reconstruction of the CT alone.")
+            raise InputError(
+                f"{where} mixes slices of different {what}{listed}; export one reconstruction of the CT alone."
+            )
 
 
 def _same_orientation(one: SliceHeader, other: SliceHeader) -> bool:
@@ -102,8 +106,8 @@ def _orthonormal(header: SliceHeader, where: str) -> np.ndarray:
     lengths = np.linalg.norm(axes, axis=1)
     if np.abs(lengths - 1).max() > 0.01 or abs(axes[0] @ axes[1]) > 0.01 or min(header.spacing) <= 0:
         raise InputError(
-            f"{where} has an impossible geometry: orientation {axes.ravel().tolist()}, pixel spacing {list(header.spacing)} mm; "
-            "export the CT again."
+            f"{where} has an impossible geometry: orientation {axes.ravel().tolist()}, "
+            f"pixel spacing {list(header.spacing)} mm; export the CT again."
         )
     first = axes[0] / lengths[0]
     second = axes[1] - (axes[1] @ first) * first
@@ -117,7 +121,9 @@ def _check_duplicates(ordered: list[SliceHeader], along: np.ndarray, where: str)
     one, other = ordered[same[0]], ordered[same[0] + 1]
     acquisitions = sorted({header.acquisition for header in ordered})
     hint = f" (acquisitions {', '.join(acquisitions)}: give one of them)" if len(acquisitions) > 1 else ""
-    files = f"'{one.path.name}' and '{other.path.name}'" if one.path != other.path else f"two frames of '{one.path.name}'"
+    files = (
+        f"'{one.path.name}' and '{other.path.name}'" if one.path != other.path else f"two frames of '{one.path.name}'"
+    )
     raise InputError(
         f"{where} has {len(same)} duplicate position{'s' if len(same) > 1 else ''}: {files} both lie at "
         f"{_words(one.position, ordered[0].orientation)}{hint}; keep one slice at each position."
@@ -134,7 +140,9 @@ def _check_gaps(positions: np.ndarray, normal: np.ndarray, where: str) -> None:
             whole = positions[index + 1] - positions[index]
             missing += [positions[index] + whole * part / (count + 1) for part in range(1, count + 1)]
     if missing:
-        shown = ", ".join(_coordinate(position, normal) for position in missing[:8]) + (" ..." if len(missing) > 8 else "")
+        shown = ", ".join(_coordinate(position, normal) for position in missing[:8]) + (
+            " ..." if len(missing) > 8 else ""
+        )
         plural = "slices are" if len(missing) > 1 else "slice is"
         raise InputError(
             f"{where} is incomplete: {len(missing)} {plural} missing at {shown} (slices lie {usual:.3g} mm apart); "

@@ -14,15 +14,37 @@ import numpy as np
 from CT2MRSynthLib.errors import InputError
 
 #: Read from each file. No tag of the patient is among them.
-TAGS = (
-    "SOPClassUID ImageType Modality SeriesInstanceUID SeriesNumber SeriesDescription AcquisitionNumber Rows Columns "
-    "NumberOfFrames SamplesPerPixel BitsAllocated PixelRepresentation PixelPaddingValue PixelSpacing "
-    "ImagePositionPatient ImageOrientationPatient RescaleSlope RescaleIntercept "
-    "SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence"
-).split()
+TAGS = [
+    "SOPClassUID",
+    "ImageType",
+    "Modality",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "SeriesDescription",
+    "AcquisitionNumber",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "SamplesPerPixel",
+    "BitsAllocated",
+    "PixelRepresentation",
+    "PixelPaddingValue",
+    "PixelSpacing",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+]
 
 #: Objects with pixels that are no scan: segmentations, doses, portal images.
 NOT_A_SCAN = {"SEG", "RTDOSE", "RTIMAGE", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "REG", "DOC"}
+
+#: Elements with which a file without preamble may start: group length, length to end, character set, image type ...
+FIRST_ELEMENTS = tuple(bytes((element, 0)) for element in (0x00, 0x01, 0x05, 0x08, 0x10, 0x12, 0x16))
+
+NO_GEOMETRY = "image without position, orientation or pixel spacing"
 
 PIXEL_TAGS = (b"\xe0\x7f\x10\x00", b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00")
 
@@ -83,20 +105,7 @@ def is_dicom(path: Path) -> bool:
     if start[128:132] == b"DICM":
         return True
     # without preamble, as some old archives export: group 0002 or 0008 comes first, and its group length or first tags
-    return (
-        len(start) == 132
-        and start[:2] in (b"\x02\x00", b"\x08\x00")
-        and start[2:4]
-        in (
-            b"\x00\x00",
-            b"\x01\x00",
-            b"\x05\x00",
-            b"\x08\x00",
-            b"\x10\x00",
-            b"\x12\x00",
-            b"\x16\x00",
-        )
-    )
+    return start[:2] in (b"\x02\x00", b"\x08\x00") and start[2:4] in FIRST_ELEMENTS
 
 
 def read_headers(path: Path) -> list[SliceHeader]:
@@ -112,22 +121,30 @@ def read_headers(path: Path) -> list[SliceHeader]:
             warnings.simplefilter("ignore")  # odd but harmless values, such as a UID with a leading zero
             dataset = pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=TAGS)
             truncated = _is_truncated(dataset, file)
-            return list(_slices(dataset, Path(path), truncated))
-    except InputError:
-        raise
+            headers = list(_slices(dataset, Path(path), truncated))
+            file.seek(128)
+            marked = file.read(4) == b"DICM"
     except OSError as error:
         raise InputError(f"The DICOM file '{path}' cannot be read: {error.strerror or error}.") from error
     except Exception as error:  # pydicom raises whatever the bytes provoke: ValueError, struct.error, KeyError ...
         raise InputError(
             f"The DICOM file '{path}' is damaged or cut off ({error}); copy or export it again."
         ) from error
+    cut = truncated and any(header.useless == NO_GEOMETRY for header in headers)
+    if cut or (marked and not headers and _looks_cut(dataset)):
+        raise InputError(f"The DICOM file '{path}' is cut off within its header; copy or export it again.")
+    return headers
+
+
+def _looks_cut(dataset) -> bool:
+    """Whether a DICOM file without image says too little to be a report or another object without one."""
+    sop_class = str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or "")
+    # CT image storage with its enhanced and legacy kin
+    return not sop_class or sop_class.startswith("1.2.840.10008.5.1.4.1.1.2")
 
 
 def _slices(dataset, path: Path, truncated: bool) -> Iterator[SliceHeader]:
     if dataset.get("Rows") is None or dataset.get("Columns") is None:
-        sop_class = str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or "")
-        if sop_class.startswith("1.2.840.10008.5.1.4.1.1.2"):  # CT image storage and its enhanced and legacy kin
-            raise InputError(f"The DICOM file '{path}' is cut off within its header; copy or export it again.")
         return
     frames = int(dataset.get("NumberOfFrames") or 1)
     number = dataset.get("SeriesNumber")
@@ -208,7 +225,7 @@ def _why_useless(dataset, geometry: dict, modality: str) -> str:
     if int(dataset.get("SamplesPerPixel") or 1) != 1:
         return "color picture"
     if any(geometry[name] is None for name in ("position", "orientation", "spacing")):
-        return "image without position, orientation or pixel spacing"
+        return NO_GEOMETRY
     return ""
 
 

@@ -20,7 +20,9 @@ AIR = -1024
 THREADS = 2
 
 
-def read_pixels(slices: tuple[SliceHeader, ...], where: str, progress: Callable[[float], None] | None = None) -> np.ndarray:
+def read_pixels(
+    slices: tuple[SliceHeader, ...], where: str, progress: Callable[[float], None] | None = None
+) -> np.ndarray:
     """Decode and rescale slices.
 
     Args:
@@ -37,7 +39,9 @@ def read_pixels(slices: tuple[SliceHeader, ...], where: str, progress: Callable[
     cut = sorted({header.path.name for header in slices if header.truncated})
     if cut:
         more = f" and {len(cut) - 1} more" if len(cut) > 1 else ""
-        raise InputError(f"{where} is damaged: the pixel data of '{cut[0]}'{more} are cut off; copy or export the CT again.")
+        raise InputError(
+            f"{where} is damaged: the pixel data of '{cut[0]}'{more} are cut off; copy or export the CT again."
+        )
     whole = all(float(number).is_integer() for header in slices for number in (header.slope, header.intercept))
     shape = (len(slices), slices[0].rows, slices[0].columns)
     array = np.empty(shape, dtype=np.int16 if whole else np.float32)
@@ -53,7 +57,9 @@ def _read_files(slices: tuple[SliceHeader, ...], array: np.ndarray, where: str, 
         header = slices[index]
         pixels = _decode(header.path, where)
         if pixels.shape[-2:] != array.shape[1:] or pixels.size != array[index].size:
-            raise InputError(f"{where} is damaged: '{header.path.name}' decodes to shape {pixels.shape}; export the CT again.")
+            raise InputError(
+                f"{where} is damaged: '{header.path.name}' decodes to shape {pixels.shape}; export the CT again."
+            )
         _store(pixels.reshape(array.shape[1:]), header, array[index])
 
     pool = ThreadPoolExecutor(THREADS)
@@ -69,7 +75,9 @@ def _read_frames(slices: tuple[SliceHeader, ...], array: np.ndarray, where: str)
     paths = {header.path for header in slices}
     if len(paths) > 1:
         names = ", ".join(f"'{path.name}'" for path in sorted(paths)[:3])
-        raise InputError(f"{where} consists of {len(paths)} files of which some hold several frames ({names}); give one such file.")
+        raise InputError(
+            f"{where} consists of {len(paths)} files of which some hold several frames ({names}); give one such file."
+        )
     pixels = _decode(slices[0].path, where)
     if pixels.shape != (slices[0].frames, *array.shape[1:]):
         raise InputError(f"{where} is damaged: it decodes to shape {pixels.shape}; export the CT again.")
@@ -99,7 +107,9 @@ def _decode(path: Path, where: str) -> np.ndarray:
         return sitk.GetArrayFromImage(reader.Execute())
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip()
-        raise InputError(f"{where} cannot be decoded: '{path.name}' is damaged or of an unknown compression ({reason}).") from error
+        raise InputError(
+            f"{where} cannot be decoded: '{path.name}' is damaged or of an unknown compression ({reason})."
+        ) from error
 
 
 def _store(pixels: np.ndarray, header: SliceHeader, target: np.ndarray) -> None:

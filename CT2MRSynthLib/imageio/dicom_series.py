@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from CT2MRSynthLib.errors import InputError, UsageError
@@ -12,6 +12,8 @@ from CT2MRSynthLib.imageio.dicom_headers import SliceHeader, is_dicom, read_head
 
 #: Fewer slices than this make no volume in which a box could lie.
 MINIMUM_SLICES = 3
+
+DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,12 @@ def scan_folder(folder: Path) -> DicomFolder:
     """
     files = files_below(folder)
     dicom = [path for path in files if path.is_file() and is_dicom(path)]
-    return group(dicom, len(files))
+    found = group(dicom, len(files))
+    broken = [path.name for path in files if path.suffix.lower() in DICOM_SUFFIXES and path not in set(dicom)]
+    if broken and dicom:  # a gap shows where such a file belongs inside the stack, not where it belongs at its end
+        note = f"Left out {len(broken)} file(s) that should be DICOM but are empty or damaged, such as '{broken[0]}'."
+        return replace(found, notes=(*found.notes, note))
+    return found
 
 
 def group(dicom: list[Path], file_count: int) -> DicomFolder:
@@ -117,8 +124,8 @@ def choose(folder: DicomFolder, wanted: str | int | None, where: str) -> Series:
 
     Args:
         folder: What was found.
-        wanted: Series instance UID, series number, or place in the list (from 1; "#2" is a place for certain). None: the
-            only one there is.
+        wanted: Series instance UID, series number, or place in the list (from 1; "#2" is a place for certain).
+            None: the only one there is.
         where: The folder in words, for messages.
 
     Raises:
@@ -139,9 +146,7 @@ def choose(folder: DicomFolder, wanted: str | int | None, where: str) -> Series:
     if len(fitting) == 1:
         return fitting[0]
     how = "fits none" if not fitting else "fits more than one"
-    raise UsageError(
-        f"--series {wanted} {how} of the image series in {where}: {listing}; give a UID or a place such as #1."
-    )
+    raise UsageError(f"--series {wanted} {how} of these image series: {listing}; give a UID or a place such as #1.")
 
 
 def _fitting(series: tuple[Series, ...], wanted: str) -> list[Series]:
@@ -165,4 +170,4 @@ def _nothing_found(folder: DicomFolder, where: str) -> str:
     if folder.left_out:
         kinds = ", ".join(f"{count} x {kind}" for kind, count in sorted(folder.left_out.items()))
         return f"{where} holds no slices of a CT, only {kinds}; give the original series of axial slices."
-    return f"{where} holds {folder.dicom_files} DICOM files but none with an image; give the folder that holds the CT's slices."
+    return f"{where} holds DICOM without an image of a scan, such as a report; give the folder with the CT's slices."

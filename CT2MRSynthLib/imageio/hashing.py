@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from CT2MRSynthLib.errors import InputError
+from CT2MRSynthLib.imageio.detached import data_files
 
 
 def hash_input(path: str | Path) -> str:
@@ -26,7 +27,7 @@ def hash_input(path: str | Path) -> str:
                 _add_named(digest, file.relative_to(path).as_posix(), file)
         else:
             _add(digest, path)
-            for file in _data_files(path):
+            for file in data_files(path):
                 _add_named(digest, file.name, file)
     except FileNotFoundError as error:
         raise InputError(f"There is no file or folder '{error.filename or path}'; check the path.") from error
@@ -50,18 +51,3 @@ def _add(digest, file: Path) -> None:
     with open(file, "rb") as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
-
-
-def _data_files(path: Path) -> list[Path]:
-    """The files that a detached header names, as far as they exist."""
-    if path.suffix.lower() not in (".mhd", ".nhdr"):
-        return []
-    named, listing = [], False
-    for line in path.read_bytes()[: 1 << 16].decode("utf-8", "replace").splitlines():
-        key, separator, value = line.replace("=", ":", 1).partition(":")
-        if listing:
-            named.append(line.strip())
-        elif separator and key.strip().lower() in ("elementdatafile", "data file", "datafile"):
-            listing = value.strip().upper().startswith("LIST")
-            named.append(value.strip())
-    return [path.parent / name for name in named if name and (path.parent / name).is_file()]

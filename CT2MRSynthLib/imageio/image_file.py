@@ -7,11 +7,25 @@ from pathlib import Path
 import numpy as np
 
 from CT2MRSynthLib.errors import InputError
+from CT2MRSynthLib.imageio.detached import data_files
 from CT2MRSynthLib.imageio.dicom_geometry import LPS_TO_RAS
 from CT2MRSynthLib.imageio.dicom_series import MINIMUM_SLICES
+from CT2MRSynthLib.imageio.nifti_header import read_nifti_header
 
 #: Longest first, so that the whole of ".nii.gz" is taken off a name.
 EXTENSIONS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+
+IMAGE_IO = {
+    "nii": "NiftiImageIO",
+    "nrrd": "NrrdImageIO",
+    "nhdr": "NrrdImageIO",
+    "mha": "MetaImageIO",
+    "mhd": "MetaImageIO",
+}
+
+DAMAGED = (
+    "The file '{path}' cannot be read: it is damaged, cut off or not what its name says; copy or export the CT again."
+)
 
 
 def extension(path: Path) -> str:
@@ -39,29 +53,51 @@ def read_image(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """
     import SimpleITK as sitk
 
+    ending = extension(path)
+    _check_whole(path, ending)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
+    reader.SetImageIO(
+        IMAGE_IO[ending.split(".")[1]]
+    )  # by the name alone, so that a picture named .nii is not read as one
     try:
         reader.ReadImageInformation()
         _check_kind(reader, path)
         image = reader.Execute()
     except RuntimeError as error:
-        raise InputError(
-            f"The file '{path}' cannot be read: it is damaged, cut off or not what its name says ({_reason(error)})."
-        ) from error
+        raise InputError(DAMAGED.format(path=path)) from error
     if image.GetDimension() == 4:
         image = image[:, :, :, 0]
     if min(image.GetSize()) < MINIMUM_SLICES:
-        raise InputError(f"'{path}' is {_times(image.GetSize())} voxels; at least {MINIMUM_SLICES} along each axis are needed.")
+        raise InputError(
+            f"'{path}' is {_times(image.GetSize())} voxels; at least {MINIMUM_SLICES} along each axis are needed."
+        )
     matrix = _ijk_to_ras(image)
     return _compact(sitk.GetArrayViewFromImage(image), path), matrix, _notes(reader, path)
+
+
+def _check_whole(path: Path, ending: str) -> None:
+    missing = [file.name for file in data_files(path) if not file.is_file()]
+    if missing:
+        raise InputError(f"The data file '{missing[0]}' that '{path}' names is missing; copy both into one folder.")
+    if not ending.startswith(".nii"):
+        return
+    header = read_nifti_header(path)
+    if header is None:
+        raise InputError(DAMAGED.format(path=path))
+    if header.is_sheared:
+        raise InputError(
+            f"'{path}' is sheared (tilted gantry), which NIfTI readers do not follow; give the DICOM folder or an NRRD."
+        )
 
 
 def _check_kind(reader, path: Path) -> None:
     size = reader.GetSize()
     components = reader.GetNumberOfComponents()
     if components != 1:
-        raise InputError(f"'{path}' holds {components} values per voxel (a color image or a vector field); give a CT with one.")
+        raise InputError(
+            f"'{path}' holds {components} values per voxel (a color image or a vector field); give a CT with one."
+        )
     if len(size) == 4 and size[3] == 1:
         return
     if len(size) != 3:
@@ -81,7 +117,8 @@ def _compact(values: np.ndarray, path: Path) -> np.ndarray:
         bad = sum(int(values_k.size - np.isfinite(values_k).sum()) for values_k in values)
         if bad:
             raise InputError(
-                f"'{path}' holds {bad} of {values.size} voxels that are not a number (NaN or infinite); repair or export the CT again."
+                f"'{path}' holds {bad} of {values.size} voxels that are not a number (NaN or infinite); "
+                "repair or export the CT again."
             )
     limits = np.iinfo(np.int16)
     fits = limits.min <= values.min() and values.max() <= limits.max
@@ -100,8 +137,3 @@ def _notes(reader, path: Path) -> tuple[str, ...]:
 
 def _times(size) -> str:
     return " x ".join(str(number) for number in size)
-
-
-def _reason(error: RuntimeError) -> str:
-    """The last line of an ITK exception, without the address of the object that raised it."""
-    return str(error).strip().splitlines()[-1].strip().rsplit("): ", 1)[-1].removeprefix("ITK ERROR: ")

@@ -14,7 +14,10 @@ from CT2MRSynthLib.imageio.dicom_pixels import read_pixels
 from CT2MRSynthLib.imageio.image_file import extension, read_image, stem
 from CT2MRSynthLib.volume import Volume
 
-FORMATS = "a DICOM folder or zip, a multi-frame DICOM file, NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) or MetaImage (.mha, .mhd)"
+FORMATS = (
+    "a DICOM folder or zip, a multi-frame DICOM file, NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) "
+    "or MetaImage (.mha, .mhd)"
+)
 
 #: First bytes of what is often taken for a CT.
 KNOWN_KINDS = (
@@ -30,7 +33,9 @@ KNOWN_KINDS = (
 )
 
 
-def read_ct(path: str | Path, series: str | int | None = None, progress: Callable[[float], None] | None = None) -> Volume:
+def read_ct(
+    path: str | Path, series: str | int | None = None, progress: Callable[[float], None] | None = None
+) -> Volume:
     """Read a CT.
 
     The volume is named after the file or folder, never after the patient. Whether it is a CT is for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -50,7 +51,9 @@ def write_volume(
         raise OutputError(f"The volume '{path}' cannot be written: its name must end in .nrrd, .nii or .nii.gz.")
     array = np.asarray(array)
     if array.ndim != 3 or array.size == 0:
-        raise OutputError(f"The volume '{path}' cannot be written: its array has shape {array.shape}, three dimensions are needed.")
+        raise OutputError(
+            f"The volume '{path}' cannot be written: its array has shape {array.shape}, three dimensions are needed."
+        )
     # SimpleITK chooses the format by the extension, so the temporary name keeps it
     temporary = path.with_name(f".{path.name[: -len(ending)]}.{secrets.token_hex(4)}.part{ending}")
     try:
@@ -61,11 +64,13 @@ def write_volume(
         os.replace(temporary, path)
     except OSError as error:
         raise OutputError(
-            f"The volume '{path}' cannot be written: {error.strerror or error}; choose another output folder or make room."
+            f"The volume '{path}' cannot be written: {error.strerror or error}; choose another folder or make room."
         ) from error
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip()
-        raise OutputError(f"The volume '{path}' cannot be written ({reason}); check the space left in '{path.parent}'.") from error
+        raise OutputError(
+            f"The volume '{path}' cannot be written ({reason}); check the space left in '{path.parent}'."
+        ) from error
     finally:
         _remove(temporary)
     return path
@@ -100,7 +105,9 @@ def _verify(file: Path, path: Path, array: np.ndarray, ijk_to_ras: np.ndarray) -
     read[:3, 3] = image.GetOrigin()
     away = np.abs(_corners(LPS_TO_RAS @ read, array.shape) - _corners(ijk_to_ras, array.shape)).max()
     if not away <= GEOMETRY_TOLERANCE:
-        raise OutputError(f"The volume '{path}' cannot be written: its format moves the voxels by {away:.2g} mm; write .nrrd.")
+        raise OutputError(
+            f"The volume '{path}' cannot be written: its format moves the voxels by {away:.2g} mm; write .nrrd."
+        )
 
 
 def _corners(ijk_to_ras: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -110,7 +117,5 @@ def _corners(ijk_to_ras: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _remove(file: Path) -> None:
-    try:
+    with contextlib.suppress(OSError):  # the folder is gone or locked: nothing of ours can be left in it
         file.unlink(missing_ok=True)
-    except OSError:
-        pass  # the folder is gone or locked: nothing of ours can be left in it

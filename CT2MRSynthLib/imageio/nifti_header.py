@@ -1,0 +1,102 @@
+"""What the NIfTI reader keeps quiet about: a file cut off, and a matrix (sform) that it does not follow.
+
+Offsets are those of the NIfTI-1 and NIfTI-2 headers (https://nifti.nimh.nih.gov).
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+#: Millimeters in the spatial units of the header's xyzt_units.
+UNITS = {1: 1000.0, 3: 0.001}
+
+#: Offsets and formats of the fields in the two versions, by the size of the header.
+LAYOUTS = {
+    348: {
+        "dim": (40, "8h"),
+        "bits": (72, "h"),
+        "offset": (108, "f"),
+        "units": (123, "B"),
+        "sform": (254, "h"),
+        "rows": (280, "12f"),
+    },
+    540: {
+        "dim": (16, "8q"),
+        "bits": (14, "h"),
+        "offset": (168, "q"),
+        "units": (500, "i"),
+        "sform": (348, "i"),
+        "rows": (400, "12d"),
+    },
+}
+
+
+@dataclass(frozen=True)
+class NiftiHeader:
+    """The part of a header that is needed here.
+
+    Args:
+        size: Bytes of the header and of all voxels.
+        sform: 4x4 matrix from voxel index to RAS mm, or None when the file gives none.
+    """
+
+    size: int
+    sform: np.ndarray | None
+
+    @property
+    def is_sheared(self) -> bool:
+        """Whether the axes of the sform are not at right angles, as of a CT with tilted gantry."""
+        if self.sform is None:
+            return False
+        lengths = np.linalg.norm(self.sform[:3, :3], axis=0)
+        if lengths.min() == 0:
+            return False
+        axes = self.sform[:3, :3] / lengths
+        return bool(np.abs(axes.T @ axes - np.eye(3)).max() > 2e-3)  # 0.1 degrees
+
+
+def read_nifti_header(path: Path) -> NiftiHeader | None:
+    """The header of a .nii or .nii.gz file; None when it is damaged or the file ends before its voxels do."""
+    try:
+        with open(path, "rb") as file:
+            packed = file.read(2) == GZIP_MAGIC
+        with gzip.open(path, "rb") if packed else open(path, "rb") as file:
+            header = _parse(file.read(540))
+            return header if header is not None and _size(file, packed) >= header.size else None
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return None
+
+
+def _size(file, packed: bool) -> int:
+    if not packed:
+        return os.fstat(file.fileno()).st_size
+    while file.read(1 << 22):  # to the end, where gzip compares the checksum
+        pass
+    return file.tell()
+
+
+def _parse(header: bytes) -> NiftiHeader | None:
+    for order in "<>":
+        layout = LAYOUTS.get(struct.unpack(order + "i", header[:4])[0]) if len(header) >= 348 else None
+        if layout is None or (layout is LAYOUTS[540] and len(header) < 540):
+            continue
+        value = {name: struct.unpack_from(order + form, header, offset) for name, (offset, form) in layout.items()}
+        dimensions = value["dim"][0]
+        if not 1 <= dimensions <= 7:
+            return None
+        voxels = prod(max(size, 1) for size in value["dim"][1 : dimensions + 1])
+        sform = np.vstack([np.reshape(value["rows"], (3, 4)), [0, 0, 0, 1]]) if value["sform"][0] > 0 else None
+        if sform is not None:
+            sform[:3] *= UNITS.get(value["units"][0] & 7, 1.0)
+        return NiftiHeader(int(value["offset"][0]) + voxels * value["bits"][0] // 8, sform)
+    return None
