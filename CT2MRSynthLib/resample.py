@@ -27,10 +27,12 @@ class Resampled:
     Args:
         array: Shape (k, j, i), float32, in the unit of the input.
         outside_fraction: Share (0 to 1) of the samples that lay outside the input and took the fill value.
+        outside: Shape (k, j, i), true where all samples of a voxel lay outside: there is nothing to go by.
     """
 
     array: np.ndarray
     outside_fraction: float
+    outside: np.ndarray
 
 
 def resample(
@@ -63,16 +65,17 @@ def resample(
     offsets = _sample_offsets(volume, grid, footprint)
     ni, nj, nk = grid.size
     result = np.empty((nk, nj, ni), dtype=np.float32)
-    outside = 0
+    seen = np.zeros((nk, nj * ni), dtype=int)
     for k in range(nk):
         plane = _plane_points(grid, k)
         total = np.zeros(ni * nj)
         for offset in offsets:
-            values, missing = _sample(volume, plane + offset, fill, limits)
+            values, inside = _sample(volume, plane + offset, fill, limits)
             total += values
-            outside += missing
+            seen[k] += inside
         result[k] = (total / len(offsets)).reshape(nj, ni)
-    return Resampled(result, outside / (ni * nj * nk * len(offsets)))
+    outside_fraction = 1 - float(seen.mean()) / len(offsets)
+    return Resampled(result, outside_fraction, (seen == 0).reshape(result.shape))
 
 
 def _sample_offsets(volume: Volume, grid: Grid, footprint: np.ndarray) -> np.ndarray:
@@ -98,7 +101,7 @@ def _plane_points(grid: Grid, k: int) -> np.ndarray:
     return ijk @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
 
 
-def _sample(volume: Volume, points: np.ndarray, fill: float, limits) -> tuple[np.ndarray, int]:
+def _sample(volume: Volume, points: np.ndarray, fill: float, limits) -> tuple[np.ndarray, np.ndarray]:
     ijk = volume.world_to_ijk(points)
     size = np.asarray(volume.size)
     inside = ((ijk >= -0.5 - 1e-6) & (ijk <= size - 0.5 + 1e-6)).all(axis=1)
@@ -108,7 +111,7 @@ def _sample(volume: Volume, points: np.ndarray, fill: float, limits) -> tuple[np
         index = (ijk[inside] - corner).T[::-1]
         # mode "nearest" carries the outermost voxels over their outer half; "constant" would blend them with the fill
         values[inside] = ndimage.map_coordinates(source, index, output=np.float64, order=1, mode="nearest")
-    return values, int(len(ijk) - inside.sum())
+    return values, inside
 
 
 def _part_around(volume: Volume, ijk: np.ndarray, limits) -> tuple[np.ndarray, np.ndarray]:

@@ -99,6 +99,7 @@ def test_outside_is_air_and_its_share_is_told():
     assert result.outside_fraction == pytest.approx(0.5)
     assert (result.array[0, :, :16] == AIR).all()  # the patient's right is the left half of the picture
     assert (result.array[0, :, 16:] > -200).all()
+    assert result.outside[0, :, :16].all() and not result.outside[0, :, 16:].any()
 
 
 def test_outermost_voxels_count_to_their_outer_faces():
