@@ -26,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, help="generator updates in all")
     parser.add_argument("--minutes", type=float, help="wall-clock limit in all, resumed runs included")
     parser.add_argument("--seed", type=int, help="of weights, order and variation of the pairs")
+    parser.add_argument("--validation-pairs", type=int, help="pairs held back for previews and the validation error")
     parser.add_argument("--threads", type=int, help="CPU threads; default: torch's own choice")
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
     parser.add_argument("--name", default="CT2MRSynth lumbar T2", help="name in the model card")
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from CT2MRSynthLib.errors import UsageError
     from CT2MRSynthLib.training.settings import PRESETS
 
-    changed = ("width", "discriminator_width", "steps", "minutes", "seed")
+    changed = ("width", "discriminator_width", "steps", "minutes", "seed", "validation_pairs")
     changes = {name: getattr(arguments, name) for name in changed if getattr(arguments, name) is not None}
     if "minutes" in changes and "steps" not in changes:
         changes["steps"] = 0

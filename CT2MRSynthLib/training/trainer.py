@@ -223,8 +223,8 @@ class Trainer:
     def _check_finite(self) -> None:
         if not all(torch.isfinite(tensor).all() for tensor in self.generator.state_dict().values()):
             raise CT2MRSynthError(
-                f"The training diverged before step {self.step}: weights are not finite. The last checkpoint is kept; resume"
-                " it with a lower learning rate."
+                f"The training diverged before step {self.step}: weights are not finite. The last checkpoint is kept;"
+                " resume it with a lower learning rate."
             )
 
     def _state(self) -> dict:

@@ -1,0 +1,86 @@
+"""``ct2mrsynth bench``: speed and memory on this machine."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+SUMMARY = "measure speed and memory"
+
+DESCRIPTION = """\
+Measure on this machine: the synthesizer against the same network run plainly (milliseconds a slice and their ratio),
+the start of the program, and a whole run from a CT to volumes on disk. Without --ct, a simulated CT is made first."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.description = DESCRIPTION
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument("--bundle", metavar="DIR", help="model bundle (default: the one in use)")
+    parser.add_argument(
+        "--width", type=int, help="time an untrained generator of this width instead; 64 is the paper's"
+    )
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
+    parser.add_argument("--ct", metavar="PATH", type=Path, help="CT for the whole run")
+    parser.add_argument("--roi", metavar="BOX", type=Path, nargs="+", action="extend", help="its crop boxes")
+    parser.add_argument("--no-run", action="store_true", help="leave out the whole run")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the arguments say; returns the exit status."""
+    import tempfile
+
+    from CT2MRSynthLib.bundle import check_bundle, default_bundle_path
+    from CT2MRSynthLib.errors import UsageError
+
+    if bool(arguments.ct) != bool(arguments.roi):
+        raise UsageError("A CT and its boxes belong together: give both --ct and --roi, or neither.")
+    bundle = check_bundle(arguments.bundle or default_bundle_path()) if _needs_bundle(arguments) else None
+    with tempfile.TemporaryDirectory(prefix="ct2mrsynth-bench-") as folder:
+        _show(_measure(arguments, bundle, Path(folder)), arguments.json)
+    return 0
+
+
+def _needs_bundle(arguments: argparse.Namespace) -> bool:
+    return not (arguments.width and arguments.no_run)
+
+
+def _measure(arguments: argparse.Namespace, bundle, folder: Path) -> dict:
+    """The whole run comes before torch is loaded here: a child's peak memory counts from its parent's size."""
+    from CT2MRSynthLib import bench
+
+    later = bench.measure_start()
+    if not arguments.no_run:
+        ct, boxes = (arguments.ct, arguments.roi) if arguments.ct else bench.make_sample(folder / "sample")
+        later |= bench.measure_end_to_end(ct, boxes, bundle.path, arguments.device)
+    if arguments.width:
+        first = bench.measure_width(arguments.width, folder / "bundle", arguments.device, arguments.precision)
+    else:
+        first = bench.measure_inference(bundle, arguments.device, arguments.precision)
+    return {**first, **later}
+
+
+WORDS = {
+    "inference_ms": "milliseconds a slice",
+    "reference_ms": "the same network run plainly",
+    "inference_ratio": "ratio",
+    "difference": "mean difference, grey levels",
+    "import_s": "import, seconds",
+    "help_s": "--help, seconds",
+    "end_to_end_s": "CT to volumes, seconds",
+    "boxes": "volumes",
+    "peak_rss_mb": "peak memory, MiB",
+}
+
+
+def _show(values: dict, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        print(json.dumps(values))
+        return
+    print(f"{values['device']}; generator of width {values['width']}")
+    for key, words in WORDS.items():
+        if key in values:
+            print(f"{words:30} {values[key]}")

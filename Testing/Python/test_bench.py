@@ -1,0 +1,41 @@
+"""The measurements measure what they say; how fast this machine is, is not tested."""
+
+import json
+
+import pytest
+import runs
+
+from CT2MRSynthLib.bench import measure_end_to_end, measure_start
+from CT2MRSynthLib.cli import main
+from CT2MRSynthLib.errors import CT2MRSynthError
+
+pytest.importorskip("torch", reason="no torch")
+
+
+def test_the_ratio_is_that_of_the_two_times(capsys):
+    assert main(["bench", "--json", "--no-run", "--width", "4", "--device", "cpu"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["inference_ratio"] == pytest.approx(values["inference_ms"] / values["reference_ms"], rel=0.01)
+    assert values["width"] == 4 and values["device"].startswith("CPU")
+    assert 0 < values["difference"] < 2 or values["difference"] == 0
+    assert {"import_s", "help_s"} <= set(values)
+
+
+def test_a_whole_run_is_timed_with_its_memory(tmp_path):
+    runs.write_bundle(tmp_path / "bundle")
+    ct = runs.write_ct(tmp_path / "a.nrrd")
+    boxes = runs.write_boxes(tmp_path / "a.mrk.json", "L3-L4", "L4-L5")
+    values = measure_end_to_end(ct, [boxes], tmp_path / "bundle", "cpu")
+    assert values["boxes"] == 2
+    assert values["end_to_end_s"] > 0
+    assert values["peak_rss_mb"] is None or 50 < values["peak_rss_mb"] < 20_000
+
+
+def test_a_run_that_fails_is_not_a_measurement(tmp_path):
+    with pytest.raises(CT2MRSynthError, match="measured command ended with status"):
+        measure_end_to_end(tmp_path / "nothing.nrrd", [tmp_path / "nothing.mrk.json"], tmp_path, "cpu")
+
+
+def test_starting_is_measured_in_fresh_interpreters():
+    values = measure_start(repetitions=1)
+    assert 0 < values["import_s"] < values["help_s"]
