@@ -146,7 +146,7 @@ def _displaced(frame: DiscFrame, rng: np.random.Generator, strength: float) -> D
         turned[other[0]] = np.cos(angle) * axes[other[0]] + np.sin(angle) * axes[other[1]]
         turned[other[1]] = -np.sin(angle) * axes[other[0]] + np.cos(angle) * axes[other[1]]
         axes = turned
-    shift = np.clip(normal[3:6], -2.2, 2.2) * np.array([2.2 * wide, 2.2 * wide, 1.3]) * strength
+    shift = np.clip(normal[3:6], -2.2, 2.2) * np.array([2.2 * wide, 2.2 * wide, 1.6 * wide]) * strength
     size = 1.0 + strength * (0.03 + 0.05 * normal[6] + 0.12 * (uniform[1] - 0.3) * (wide > 1))
     extent = frame.extent * np.array([size, size, 1.0])
     return DiscFrame(frame.center + shift @ axes, axes, extent, frame.level)

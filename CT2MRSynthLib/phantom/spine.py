@@ -202,21 +202,30 @@ class SpinePainter:
         u, v, w = u[near], v[near], w[near]
         u = u + 0.7 * slow["bone_u"][near]
         v = v + 0.7 * slow["bone_v"][near]
-        frames = self.geometry.discs
-        back = np.flatnonzero(v < 24.0)
-        bx, by, bz = (c[near[back]] for c in (x, y, z))
-        above = frames[n - 1].local(bx, by, bz) if n > 0 else None
-        below = frames[n].local(bx, by, bz) if n < DISCS else None
-        arch = bones.arch(a, n, u[back], v[back], w[back], above, below)
-        if below is not None and n < bones.SACRUM:
-            self._paint_joint(canvas, n, near[back], below)
-        hit = back[arch < 0]
-        self._paint_bone(canvas, near[hit], -arch[arch < 0], Label.ARCH_MARROW, self.arch_shell, x, y, z, slow)
+        back = v < 24.0
+        if n < bones.SACRUM:  # only the spinous process lies far back, only transverse processes far to the side
+            au = np.abs(u)
+            back &= ((au < 14.0) | (v > -40.0)) & ((au < 40.0) | (np.abs(w) < 18.0))
+        back = np.flatnonzero(back)
+        if back.size:
+            self._paint_arch(canvas, n, near, back, (u, v, w), (x, y, z), slow)
         front = np.flatnonzero((v > -6) & (np.abs(w) < a.body_height[n] / 2 + 5))
         body, rim = bones.body(a, n, u[front], v[front], w[front])
         # the front and side of the body carry a thin ligament
         inside = body < 0
         self._paint_bone(canvas, near[front[inside]], -body[inside], Label.MARROW, self.shell, x, y, z, slow)
+
+    def _paint_arch(self, canvas: Canvas, n: int, near, back, local, world, slow: dict) -> None:
+        """Facet joint and everything behind the body, at the points ``near[back]``."""
+        (u, v, w), (x, y, z), frames = local, world, self.geometry.discs
+        bx, by, bz = (c[near[back]] for c in (x, y, z))
+        above = frames[n - 1].local(bx, by, bz) if n > 0 else None
+        below = frames[n].local(bx, by, bz) if n < DISCS else None
+        arch = bones.arch(self.anatomy, n, u[back], v[back], w[back], above, below)
+        if below is not None and n < bones.SACRUM:
+            self._paint_joint(canvas, n, near[back], below)
+        hit = back[arch < 0]
+        self._paint_bone(canvas, near[hit], -arch[arch < 0], Label.ARCH_MARROW, self.arch_shell, x, y, z, slow)
 
     def _paint_joint(self, canvas: Canvas, disc: int, where, coordinates) -> None:
         space, capsule = bones.joint(self.anatomy, disc, *coordinates)
