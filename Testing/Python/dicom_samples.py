@@ -79,7 +79,7 @@ def write_series(
 def write_multiframe(
     file: Path, hu: np.ndarray, *, origin=(-30.0, -40.0, 100.0), step=(0.0, 0.0, 2.5), order=None, intercepts=None
 ):
-    """Write one enhanced multi-frame CT; ``order`` is that of the frames in the file, ``intercepts`` one for each slice."""
+    """Write one enhanced multi-frame CT; ``order`` is that of the file, ``intercepts`` one for each slice."""
     dataset = _dataset(EnhancedCTImageStorage, generate_uid(), generate_uid())
     order = list(range(len(hu))) if order is None else order
     intercepts = [-1024.0] * len(hu) if intercepts is None else intercepts
