@@ -2,6 +2,7 @@
 
 import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -290,7 +291,7 @@ def test_zip_that_reaches_out_of_its_folder_is_refused(tmp_path):
 def test_damaged_zip_is_refused(tmp_path):
     write_series(tmp_path / "ct", HU)
     archive = shutil.make_archive(str(tmp_path / "ct"), "zip", tmp_path, "ct")
-    data = bytearray(open(archive, "rb").read())
+    data = bytearray(Path(archive).read_bytes())
     (tmp_path / "cut.zip").write_bytes(data[: len(data) // 2])
     assert "damaged" in refusal(tmp_path / "cut.zip")
     data[len(data) // 2] ^= 0xFF
@@ -337,11 +338,8 @@ def test_real_jpeg2000_slices_are_read_and_a_cut_one_is_refused(shared_data, tmp
         names = sorted(name for name in content.namelist() if name.endswith(".dcm"))[:6]
         content.extractall(tmp_path, names)
     volume = read_ct(tmp_path)
-    assert (
-        volume.array.shape == (6, 512, 512)
-        and volume.array.min() >= -1024
-        and 0 < np.median(volume.array[:, 256]) + 1024
-    )
+    assert volume.array.shape == (6, 512, 512)
+    assert volume.array.min() == -1000 and abs(np.median(volume.array[:, 200:300, 200:300])) < 150
     file = tmp_path / names[2]
     file.write_bytes(file.read_bytes()[:-5000])
     assert "cut off" in refusal(tmp_path)
