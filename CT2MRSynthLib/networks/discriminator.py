@@ -36,7 +36,7 @@ class PatchDiscriminator(nn.Module):
         for multiple in MULTIPLES:
             layers += [
                 nn.Conv2d(channels, multiple * width, 4, stride=2, padding=1, bias=False),
-                InstanceNorm(),
+                InstanceNorm(multiple * width),
                 nn.LeakyReLU(0.2, inplace=True),
             ]
             channels = multiple * width

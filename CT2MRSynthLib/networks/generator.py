@@ -22,7 +22,7 @@ class ResidualBlock(nn.Module):
         self.convolutions = nn.Sequential(
             *_normalized(_convolution(channels, channels, 3)),
             _convolution(channels, channels, 3),
-            InstanceNorm(),
+            InstanceNorm(channels),
         )
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -85,5 +85,5 @@ def _fractional(inputs: int, outputs: int) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1, bias=False)
 
 
-def _normalized(convolution: nn.Module) -> tuple[nn.Module, nn.Module, nn.Module]:
-    return convolution, InstanceNorm(), nn.ReLU(inplace=True)
+def _normalized(convolution: nn.Conv2d | nn.ConvTranspose2d) -> tuple[nn.Module, nn.Module, nn.Module]:
+    return convolution, InstanceNorm(convolution.out_channels), nn.ReLU(inplace=True)

@@ -19,6 +19,7 @@ from CT2MRSynthLib.greylevels import DEFAULT_CT_WINDOW
 from CT2MRSynthLib.modelcard import ModelCard
 from CT2MRSynthLib.networks.discriminator import PatchDiscriminator
 from CT2MRSynthLib.networks.generator import Generator
+from CT2MRSynthLib.networks.layers import use_fast_layers
 from CT2MRSynthLib.networks.scale import ct_to_tensor, grey_to_tensor, tensor_to_grey
 from CT2MRSynthLib.training.augment import apply, draw
 from CT2MRSynthLib.training.checkpoint import load_checkpoint, save_checkpoint
@@ -69,8 +70,10 @@ class Trainer:
         self.save_every, self.report_every = save_every, report_every
         torch.manual_seed(settings.seed)
         self.generator = Generator(settings.width, settings.blocks).to(self.device, memory_format=self.layout)
-        self.generator.last.blocked = not plain
         self.discriminator = PatchDiscriminator(settings.discriminator_width).to(self.device, memory_format=self.layout)
+        if not plain:
+            use_fast_layers(self.generator)
+            use_fast_layers(self.discriminator)
         self.mean_weights = {name: tensor.detach().clone() for name, tensor in self.generator.state_dict().items()}
         self.optimizers = [self._adam(network) for network in (self.generator, self.discriminator)]
         self.step = 0
@@ -158,7 +161,7 @@ class Trainer:
         """Mean absolute error in grey levels on the pairs held back, and their synthetic images (n, 256, 256)."""
         network = Generator(self.settings.width, self.settings.blocks)
         network.load_state_dict(self._result_weights())
-        network = network.to(self.device, memory_format=self.layout).eval()
+        network = use_fast_layers(network).to(self.device, memory_format=self.layout).eval()
         images = []
         with torch.inference_mode(), self._precision():
             for ct, _ in self.pairs.validation:

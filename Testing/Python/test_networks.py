@@ -6,12 +6,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="no torch")
 
 from torch import nn  # noqa: E402
-from torch.nn import functional  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from CT2MRSynthLib.networks.discriminator import PatchDiscriminator  # noqa: E402
 from CT2MRSynthLib.networks.generator import Generator  # noqa: E402
-from CT2MRSynthLib.networks.layers import InstanceNorm, LastConvolution, count_parameters  # noqa: E402
+from CT2MRSynthLib.networks.layers import InstanceNorm, LastConvolution, count_parameters, use_fast_layers  # noqa: E402
 from CT2MRSynthLib.networks.scale import grey_to_tensor, tensor_to_grey  # noqa: E402
 
 
@@ -59,22 +58,39 @@ def test_same_input_same_output_even_in_training_mode():
 
 
 @pytest.mark.parametrize("size", [8, 20, 64])
-def test_blocked_last_convolution_is_the_same_sum(size):
+def test_fast_last_convolution_is_the_same_sum(size):
     torch.manual_seed(1)
     layer, image = LastConvolution(5, 7).double(), torch.randn(2, 5, size, size, dtype=torch.float64)
     nn.init.normal_(layer.bias)
     plain = layer(image)
-    layer.blocked = True
+    layer.fast = True
     torch.testing.assert_close(layer(image), plain)
 
 
 @pytest.mark.parametrize("gradient", [False, True])
 @pytest.mark.parametrize("count", [1, 3])
-def test_instance_norm_is_the_textbooks(gradient, count):
+def test_fast_instance_norm_is_the_same_formula(gradient, count):
     torch.manual_seed(1)
     image = (torch.randn(count, 6, 12, 10) * 3 + 5).to(memory_format=torch.channels_last).requires_grad_(gradient)
-    expected = functional.instance_norm(image, eps=1e-5)
-    torch.testing.assert_close(InstanceNorm()(image), expected, atol=1e-5, rtol=1e-5)
+    norm = InstanceNorm(6)
+    plain = norm(image)
+    norm.fast = True
+    torch.testing.assert_close(norm(image), plain, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(plain.mean(dim=(2, 3)), torch.zeros(count, 6), atol=1e-5, rtol=0)
+    torch.testing.assert_close(plain.var(dim=(2, 3), correction=0), torch.ones(count, 6), atol=1e-4, rtol=0)
+
+
+def test_fast_layers_train_to_the_same_weights():
+    torch.manual_seed(1)
+    plain = Generator(4, blocks=1)
+    fast = Generator(4, blocks=1)
+    fast.load_state_dict(plain.state_dict())
+    use_fast_layers(fast)
+    image = torch.randn(1, 1, 32, 32)
+    for network in (plain, fast):
+        network(image).square().mean().backward()
+    for (name, one), other in zip(plain.named_parameters(), fast.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, atol=1e-5, rtol=1e-3, msg=name)
 
 
 def test_discriminator_is_read_as_seven_convolutions_and_five_norms():
