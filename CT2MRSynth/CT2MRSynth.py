@@ -181,10 +181,9 @@ class CT2MRSynthLogic(ScriptedLoadableModuleLogic):
         Raises:
             ValueError: An input or the model cannot be used; the sentence says what to do.
         """
+        from CT2MRSynthLib.bundle import default_bundle_path, load_bundle
         from CT2MRSynthLib.scene.run import synthesize_in_scene
         from CT2MRSynthLib.synthesis import Synthesizer
-
-        from CT2MRSynthLib.bundle import default_bundle_path, load_bundle
 
         if self._synthesizer is None:
             self._synthesizer = Synthesizer(load_bundle(default_bundle_path()))
