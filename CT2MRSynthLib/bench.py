@@ -129,7 +129,10 @@ def measure_end_to_end(ct: Path, boxes: list[Path], bundle: Path | None = None, 
 
 
 def make_sample(folder: Path, seed: int = 7) -> tuple[Path, list[Path]]:
-    """A simulated CT and its crop boxes, made in a process of its own; returns the CT and the boxes."""
+    """A simulated CT as a DICOM folder of clinical size, and its crop boxes; returns both.
+
+    It is made in processes of their own: what this one had in memory would count as a child's peak later.
+    """
     _child("-m", "CT2MRSynthLib", "phantom", "--seed", str(seed), "--out", str(folder))
     cts = sorted(folder.rglob("*_CT.nrrd"))
     boxes = sorted(path for path in folder.rglob("*.mrk.json") if _is_box(path))
@@ -137,7 +140,10 @@ def make_sample(folder: Path, seed: int = 7) -> tuple[Path, list[Path]]:
         raise CT2MRSynthError(
             f"The simulated sample in {folder} is incomplete; give a CT and boxes with --ct and --roi."
         )
-    return cts[0], boxes
+    dicom = folder / "dicom"
+    code = "import sys, pathlib; from CT2MRSynthLib.benchsample import write_dicom_folder as write;"
+    _child("-c", code + "write(*map(pathlib.Path, sys.argv[1:]))", str(cts[0]), str(dicom))
+    return dicom, boxes
 
 
 def _is_box(path: Path) -> bool:

@@ -2,12 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
 import runs
 
 from CT2MRSynthLib.bench import measure_end_to_end, measure_start
+from CT2MRSynthLib.benchsample import write_dicom_folder
 from CT2MRSynthLib.cli import main
 from CT2MRSynthLib.errors import CT2MRSynthError
+from CT2MRSynthLib.imageio import read_ct
 
 pytest.importorskip("torch", reason="no torch")
 
@@ -34,6 +37,17 @@ def test_a_whole_run_is_timed_with_its_memory(tmp_path):
 def test_a_run_that_fails_is_not_a_measurement(tmp_path):
     with pytest.raises(CT2MRSynthError, match="measured command ended with status"):
         measure_end_to_end(tmp_path / "nothing.nrrd", [tmp_path / "nothing.mrk.json"], tmp_path, "cpu")
+
+
+def test_the_sample_is_the_same_ct_as_a_dicom_folder(tmp_path):
+    ct = runs.write_ct(tmp_path / "a.nrrd")
+    write_dicom_folder(ct, tmp_path / "dicom", size=(160, 160, 160))
+    small, large = read_ct(ct), read_ct(tmp_path / "dicom")
+    assert large.array.shape == (160, 160, 160)
+    np.testing.assert_allclose(np.sort(large.corners(), axis=0), np.sort(small.corners(), axis=0), atol=1e-3)
+    world = (small.ijk_to_ras @ [20.0, 30.0, 40.0, 1.0])[None, :3]
+    i, j, k = np.rint(large.world_to_ijk(world)[0] - 0.25).astype(int)
+    assert large.array[k, j, i] == small.array[40, 30, 20]
 
 
 def test_starting_is_measured_in_fresh_interpreters():

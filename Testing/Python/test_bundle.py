@@ -9,6 +9,7 @@ from conftest import ROOT
 
 from CT2MRSynthLib import bundle as bundles
 from CT2MRSynthLib.bundle import check_bundle, default_bundle_path, list_bundles, load_bundle, save_bundle
+from CT2MRSynthLib.cli import main
 from CT2MRSynthLib.errors import BundleError
 from CT2MRSynthLib.modelcard import ModelCard, read_card
 
@@ -172,6 +173,18 @@ def test_reading_and_checking_a_card_needs_no_torch(a_bundle):
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "[]"
     assert "test 0.1.0 (PRELIMINARY)" in result.stdout
+
+
+def test_info_shows_checks_and_lists(a_bundle, tmp_path, capsys):
+    assert main(["info", str(a_bundle.path), "--deep"]) == 0
+    assert "PRELIMINARY" in capsys.readouterr().out
+    assert main(["info", str(a_bundle.path), "--json"]) == 0
+    assert ModelCard.from_json(json.loads(capsys.readouterr().out)) == a_bundle.card
+    assert main(["info", "--list", "--json", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out)[0] == {"path": str(a_bundle.path), "title": a_bundle.card.title}
+    a_bundle.weights_path.write_bytes(b"")
+    assert main(["info", str(a_bundle.path)]) == 3
+    assert "altered or is incomplete" in capsys.readouterr().err
 
 
 def test_users_bundles_are_listed_and_broken_ones_left_out(tmp_path, monkeypatch):
