@@ -34,6 +34,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-description", default="Training pairs of the user's own.", metavar="WORDS", help="for the model card"
     )
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="SENTENCE",
+        help="a further limit for the model card; repeatable",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -60,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace, settings, out) -> int:
     import torch
 
-    from CT2MRSynthLib.modelcard import ModelCard
+    from CT2MRSynthLib.modelcard import LIMITS, ModelCard
     from CT2MRSynthLib.training.pairs import PairStore
     from CT2MRSynthLib.training.trainer import Trainer, stop_on_signals
 
@@ -73,6 +80,7 @@ def _train(arguments: argparse.Namespace, settings, out) -> int:
         architecture={"name": "johnson-resnet", "width": settings.width, "blocks": settings.blocks},
         ct_window=(0.0, 1.0),  # the trainer fills in the window it trains with
         training_data={"description": arguments.data_description},
+        limits=(*LIMITS, *arguments.limit),
     )
     pairs = PairStore(arguments.pairs, settings.validation_pairs)
     trainer = Trainer(pairs, out, settings, card, report=_print)
