@@ -105,15 +105,17 @@ def default_bundle_path() -> Path:
     Raises:
         BundleError: None is there.
     """
-    candidates = []
+    candidates, problems = [], []
     for folder in _resource_folders():
-        for bundle in _usable(folder):
+        for bundle in _usable(folder, problems):
             rank = (not bundle.card.preliminary, _version(bundle.card.version), bundle.path.stat().st_mtime)
             candidates.append((rank, bundle.path))
-    if not candidates:
-        places = " or ".join(str(folder) for folder in _resource_folders())
-        raise BundleError(f"No usable model bundle was found in {places}; give one with --bundle.")
-    return max(candidates)[1]
+    if candidates:
+        return max(candidates)[1]
+    if problems:
+        raise problems[0]
+    places = " or ".join(str(folder) for folder in _resource_folders())
+    raise BundleError(f"No usable model bundle was found in {places}; give one with --bundle.")
 
 
 def bundle_folders(extra: str | Path | None = None) -> list[Path]:
@@ -133,13 +135,15 @@ def list_bundles(extra: str | Path | None = None) -> list[Bundle]:
     return [bundle for folder in bundle_folders(extra) for bundle in _usable(folder)]
 
 
-def _usable(folder: Path) -> list[Bundle]:
+def _usable(folder: Path, problems: list[CT2MRSynthError] | None = None) -> list[Bundle]:
+    """The usable bundles of a folder; why others are not goes into ``problems``."""
     found = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         try:
             found.append(check_bundle(path))
-        except CT2MRSynthError:
-            continue
+        except CT2MRSynthError as error:
+            if problems is not None and path.is_dir():
+                problems.append(error)
     return found
 
 
@@ -200,8 +204,8 @@ def _build(bundle: Bundle):
         raise BundleError(
             f"The weights in {bundle.path} are not plain tensors ({reason}); do not use this bundle."
         ) from None
-    with torch.device("meta"):
-        generator = Generator(architecture["width"], architecture["blocks"])
+    # plainly made: the meta device would spare the random weights, but loads the compiler, which takes seconds
+    generator = Generator(architecture["width"], architecture["blocks"])
     _compare(bundle, tensors, generator.state_dict())
     generator.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     return generator.eval().requires_grad_(False)

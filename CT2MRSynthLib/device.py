@@ -110,7 +110,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     import torch
 
     words = str(error).lower()
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+    own = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)  # the former since torch 2.5
+    return isinstance(error, (own, MemoryError)) or (
         isinstance(error, RuntimeError)
         and any(sign in words for sign in ("out of memory", "can't allocate memory", "alloc_failed"))
     )

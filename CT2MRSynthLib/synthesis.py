@@ -207,6 +207,7 @@ def synthesize(
         )
     grey = to_grey_levels(sampled.array, CTWindow(*synthesizer.card.ct_window))
     mr = synthesizer.run(grey, progress, cancelled)
+    mr[sampled.outside] = 0  # no CT, no picture: the generator would invent one
     warnings = box_warnings(frame, slices, thickness, sampled.outside_fraction, synthesizer.card)
     seconds = time.perf_counter() - started
     return Synthesis(frame, grid, sampled.array, grey, mr, sampled.outside_fraction, warnings, seconds)
@@ -228,7 +229,7 @@ def box_warnings(
     right, anterior, depth = frame.extent
     box = f"The box {frame.level!r}"
     if outside_fraction > 0:
-        found.append(f"{box} lies partly ({100 * outside_fraction:.1f} %) outside the CT; that part was taken for air.")
+        found.append(f"{box} lies partly ({100 * outside_fraction:.1f} %) outside the CT; that part is black.")
     if abs(right - anterior) > 0.05 * max(right, anterior):
         found.append(
             f"{box} is not square ({right:.0f} x {anterior:.0f} mm), so pixels are not either; the training boxes were."

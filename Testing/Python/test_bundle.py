@@ -212,6 +212,16 @@ def test_the_default_is_the_newest_that_is_not_preliminary(tmp_path, monkeypatch
     assert default_bundle_path() == tmp_path / "new"
 
 
+def test_an_altered_default_bundle_is_named_as_altered(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundles, "_resource_folders", lambda: [tmp_path])
+    weights = save_bundle(tmp_path / "only", Generator(4, 1).state_dict(), a_card()).weights_path
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(BundleError, match="altered or is incomplete"):
+        default_bundle_path()
+
+
 def test_the_card_survives_json(a_bundle):
     assert ModelCard.from_json(json.loads(json.dumps(a_bundle.card.to_json()))) == a_bundle.card
     assert read_card(a_bundle.path) == a_bundle.card

@@ -175,6 +175,14 @@ def test_left_stays_left_and_front_stays_front(synthesizer):
     assert grey[2, 128] < grey[128, 128] - 30
 
 
+def test_nothing_is_invented_outside_the_ct(synthesizer):
+    low, high = a_ct().corners().min(axis=0), a_ct().corners().max(axis=0)
+    middle = (low + high) / 2
+    result = synthesize(a_ct(), a_box(center=(low[0], middle[1], middle[2]), extent=(60, 60, 4)), synthesizer)
+    assert (result.mr[0, :, 128:] == 0).all()  # the patient's left half lies beyond the left face
+    assert (result.mr[0, :, :128] > 0).any()
+
+
 def test_the_cards_window_is_used(tiny):
     shifted = Synthesizer(replace(tiny, card=replace(tiny.card, ct_window=(0.0, 100.0))), "cpu", "float32")
     result = synthesize(a_ct(), a_box(), shifted)
