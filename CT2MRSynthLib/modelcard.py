@@ -35,7 +35,7 @@ class ModelCard:
         ct_window: Low and high limit in HU of the 256 grey levels it was trained on.
         pixel_spacing: Smallest and largest in-plane pixel spacing of the training images in mm; None: not recorded.
         field_of_view: Smallest and largest in-plane edge length of the training boxes in mm; None: not recorded.
-        slice_thickness: Smallest and largest CT slice thickness in mm; None: not recorded.
+        slice_thickness: Smallest and largest thickness in mm over which the CT was averaged; None: not recorded.
         training_data: ``{"description": words, "subjects": count or None, "pairs": count}``.
         training: Settings of the run that made it.
         metrics: ``{"protocol": words, "values": {name: number}}``; empty: not measured.

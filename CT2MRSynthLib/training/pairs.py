@@ -35,9 +35,10 @@ class PairStore:
         self._ct: list[np.ndarray] = []
         self._mr: list[np.ndarray] = []
         self.validation: list[tuple[np.ndarray, np.ndarray]] = []
-        self.subjects: set = set()
+        self.field_of_view: tuple[float, float] | None = None
+        self.slice_thickness: tuple[float, float] | None = None
+        self._subjects: set = set()
         self._held_back: set = set()
-        self.extent_range: tuple[float, float] | None = None
         if not self.folder.is_dir():
             raise InputError(f"There is no folder of training pairs at {self.folder}.")
         self.refresh()
@@ -48,6 +49,11 @@ class PairStore:
 
     def __len__(self) -> int:
         return len(self._ct)
+
+    @property
+    def subjects(self) -> int | None:
+        """How many subjects the training pairs are of; None where the files do not say."""
+        return len(self._subjects - self._held_back) or None
 
     def refresh(self) -> int:
         """Take in files that were not there before; returns how many pairs came."""
@@ -84,7 +90,7 @@ class PairStore:
         self._read.add(path.name)
         subjects = arrays.get("subject")
         keys = [str(key) for key in subjects] if subjects is not None else [f"{path.name}:{i}" for i in range(len(ct))]
-        self.subjects |= set(keys) if subjects is not None else set()
+        self._subjects |= set(keys) if subjects is not None else set()
         self._note_extent(arrays.get("extent"))
         for i, key in enumerate(keys):
             if len(self.validation) < self.validation_count or key in self._held_back:
@@ -97,8 +103,12 @@ class PairStore:
     def _note_extent(self, extent: np.ndarray | None) -> None:
         if extent is None or extent.size == 0:
             return
-        in_plane = np.asarray(extent, dtype=float).reshape(len(extent), -1)[:, :2]
-        low, high = float(in_plane.min()), float(in_plane.max())
-        if self.extent_range is not None:
-            low, high = min(low, self.extent_range[0]), max(high, self.extent_range[1])
-        self.extent_range = (low, high)
+        edges = np.asarray(extent, dtype=float).reshape(len(extent), -1)
+        self.field_of_view = _widened(self.field_of_view, edges[:, :2])
+        if edges.shape[1] == 3:
+            self.slice_thickness = _widened(self.slice_thickness, edges[:, 2])
+
+
+def _widened(span: tuple[float, float] | None, values: np.ndarray) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    return (low, high) if span is None else (min(low, span[0]), max(high, span[1]))

@@ -24,7 +24,7 @@ from CT2MRSynthLib.networks.scale import ct_to_tensor, grey_to_tensor, tensor_to
 from CT2MRSynthLib.training.augment import apply, draw
 from CT2MRSynthLib.training.checkpoint import load_checkpoint, save_checkpoint
 from CT2MRSynthLib.training.objective import absolute_error, adversarial_loss, discriminator_loss
-from CT2MRSynthLib.training.pairs import PairStore
+from CT2MRSynthLib.training.pairs import PIXELS, PairStore
 from CT2MRSynthLib.training.preview import write_sheet
 from CT2MRSynthLib.training.settings import TrainingSettings
 
@@ -245,8 +245,8 @@ class Trainer:
         from dataclasses import replace
 
         architecture = {"name": Generator.architecture, "width": self.settings.width, "blocks": self.settings.blocks}
-        counts = {"subjects": len(self.pairs.subjects) or None, "pairs": len(self.pairs)}
-        extent = self.pairs.extent_range
+        counts = {"subjects": self.pairs.subjects, "pairs": len(self.pairs)}
+        edges = self.pairs.field_of_view
         return replace(
             self.card,
             architecture=architecture,
@@ -254,8 +254,9 @@ class Trainer:
             training_data={**self.card.training_data, **counts},
             training={**self.settings.to_json(), "step": self.step, "trained_minutes": round(self.seconds / 60, 1)},
             metrics=metrics,
-            field_of_view=extent or self.card.field_of_view,
-            pixel_spacing=tuple(edge / 256 for edge in extent) if extent else self.card.pixel_spacing,
+            field_of_view=edges or self.card.field_of_view,
+            pixel_spacing=tuple(edge / PIXELS for edge in edges) if edges else self.card.pixel_spacing,
+            slice_thickness=self.pairs.slice_thickness or self.card.slice_thickness,
         )
 
     def _write_preview(self, images: np.ndarray, error: float) -> None:

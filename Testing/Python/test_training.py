@@ -80,9 +80,10 @@ def test_the_result_is_a_bundle_that_says_how_it_was_made(tmp_path):
     folder = write_pairs(tmp_path / "pairs", subject=subject, extent=extent)
     a_trainer(folder, tmp_path / "run").run()
     card = load_bundle(tmp_path / "run" / "bundle").card
-    assert card.training_data == {"description": "noise", "subjects": 3, "pairs": 4}
+    assert card.training_data == {"description": "noise", "subjects": 2, "pairs": 4}
     assert card.architecture["width"] == 4 and card.training["step"] == 6
     assert card.field_of_view == (80, 80) and card.pixel_spacing == (80 / 256, 80 / 256)
+    assert card.slice_thickness == (4, 4)
     assert card.metrics["values"]["mae"] > 0
     assert TrainingSettings.from_json({k: card.training[k] for k in TINY.to_json()}) == TINY
     assert json.loads((tmp_path / "run" / "state.json").read_text())["status"] == "finished"
