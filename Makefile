@@ -9,8 +9,8 @@ INSTALLED := $(VENV)/.installed
 
 demo: $(INSTALLED)
 	$(BIN)/ct2mrsynth phantom --seed 7 --out $(DEMO)/sample
-	$(BIN)/ct2mrsynth synthesize --ct $(DEMO)/sample/phantom-7_CT.nrrd $(DEMO_BOXES) --out $(DEMO)
-	@echo "Pictures and volumes: $(abspath $(DEMO))"
+	$(BIN)/ct2mrsynth synthesize --ct $(DEMO)/sample/phantom_7_CT.nrrd --roi $(DEMO)/sample/phantom_7_L[1-5]-*.mrk.json --out $(DEMO)
+	@echo "Pictures and volumes: $(abspath $(DEMO)) (all discs: phantom_7_CT_overview.png)"
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
