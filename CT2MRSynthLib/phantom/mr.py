@@ -54,6 +54,8 @@ class MRSettings:
         signal = column("density") * (1 - np.exp(-tr / t1)) * np.exp(-te / t2)
         # driven equilibrium pulses and long echo trains favor fluid
         signal[Label.CSF] *= rng.uniform(1.25, 1.6)
+        # many refocusing pulses of many slices transfer magnetization, which darkens muscle (relative signals measured)
+        signal[Label.MUSCLE] *= rng.uniform(0.6, 0.8)
         fat_label = column("fat")
         # trains of short echo spacing keep fat bright
         signal = np.where(fat_label > 0, signal * rng.uniform(1.1, 1.35), signal)

@@ -210,8 +210,7 @@ class SpinePainter:
         if back.size:
             self._paint_arch(canvas, n, near, back, (u, v, w), (x, y, z), slow)
         front = np.flatnonzero((v > -6) & (np.abs(w) < a.body_height[n] / 2 + 5))
-        body, rim = bones.body(a, n, u[front], v[front], w[front])
-        # the front and side of the body carry a thin ligament
+        body, _ = bones.body(a, n, u[front], v[front], w[front])
         inside = body < 0
         self._paint_bone(canvas, near[front[inside]], -body[inside], Label.MARROW, self.shell, x, y, z, slow)
 

@@ -6,6 +6,7 @@ import pytest
 from CT2MRSynthLib.cli import main
 from CT2MRSynthLib.crop import Landmarks, crop_box
 from CT2MRSynthLib.errors import UsageError
+from CT2MRSynthLib.frame import DiscFrame
 from CT2MRSynthLib.levels import LEVELS
 from CT2MRSynthLib.markups import read_boxes, read_points
 from CT2MRSynthLib.phantom.noise import Lattice
@@ -48,6 +49,15 @@ def test_discs_run_from_superior_to_inferior():
 def test_discs_tilt_with_the_lordosis():
     lean = np.mean([[Subject(seed).frame(level).axes[2, 1] for level in LEVELS] for seed in SEEDS], axis=0)
     assert np.all(np.diff(lean) > 0), "each disc leans more to the front than the one above it"
+
+
+def test_a_box_beside_the_spine_is_painted_too():
+    subject = Subject(9)
+    frame = subject.frame("L3-L4")
+    for offset in ([120, 0, 0], [0, 70, 0], [0, -60, 0]):
+        away = DiscFrame(frame.center + np.array(offset), frame.axes, [40, 40, 4])
+        labels = subject.paint(Lattice.from_matrix(away.grid(pixels=16).ijk_to_ras, (1, 16, 16))).label
+        assert not np.isin(labels, (Label.CSF, Label.NUCLEUS)).any()
 
 
 def test_severe_stenosis_narrows_the_sac():
