@@ -27,6 +27,8 @@ DAMAGED = (
     "The file '{path}' cannot be read: it is damaged, cut off or not what its name says; copy or export the CT again."
 )
 
+NOT_FINITE = "'{path}' holds {bad} voxels that are not a number (NaN or infinite); repair or export the CT again."
+
 
 def extension(path: Path) -> str:
     """The extension of a volume file in lower case, or an empty string."""
@@ -89,6 +91,8 @@ def _check_whole(path: Path, ending: str) -> None:
         raise InputError(
             f"'{path}' is sheared (tilted gantry), which NIfTI readers do not follow; give the DICOM folder or an NRRD."
         )
+    if header.not_finite:
+        raise InputError(NOT_FINITE.format(path=path, bad=header.not_finite))
 
 
 def _check_kind(reader, path: Path) -> None:
@@ -116,10 +120,7 @@ def _compact(values: np.ndarray, path: Path) -> np.ndarray:
     if values.dtype.kind == "f":
         bad = sum(int(values_k.size - np.isfinite(values_k).sum()) for values_k in values)
         if bad:
-            raise InputError(
-                f"'{path}' holds {bad} of {values.size} voxels that are not a number (NaN or infinite); "
-                "repair or export the CT again."
-            )
+            raise InputError(NOT_FINITE.format(path=path, bad=bad))
     limits = np.iinfo(np.int16)
     fits = limits.min <= values.min() and values.max() <= limits.max
     whole = fits and (values.dtype.kind != "f" or all((values_k == np.rint(values_k)).all() for values_k in values))

@@ -1,4 +1,4 @@
-"""What the NIfTI reader keeps quiet about: a file cut off, and a matrix (sform) that it does not follow.
+"""What the NIfTI reader keeps quiet about: a file cut off, a matrix (sform) it does not follow, NaN it makes zero.
 
 Offsets are those of the NIfTI-1 and NIfTI-2 headers (https://nifti.nimh.nih.gov).
 """
@@ -6,10 +6,9 @@ Offsets are those of the NIfTI-1 and NIfTI-2 headers (https://nifti.nimh.nih.gov
 from __future__ import annotations
 
 import gzip
-import os
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
@@ -24,6 +23,7 @@ UNITS = {1: 1000.0, 3: 0.001}
 LAYOUTS = {
     348: {
         "dim": (40, "8h"),
+        "type": (70, "h"),
         "bits": (72, "h"),
         "offset": (108, "f"),
         "units": (123, "B"),
@@ -32,6 +32,7 @@ LAYOUTS = {
     },
     540: {
         "dim": (16, "8q"),
+        "type": (12, "h"),
         "bits": (14, "h"),
         "offset": (168, "q"),
         "units": (500, "i"),
@@ -40,18 +41,32 @@ LAYOUTS = {
     },
 }
 
+#: NumPy's names of the data types that can hold NaN, by NIfTI's numbers.
+FLOATS = {16: "f4", 64: "f8"}
+
+BLOCK = 1 << 22
+
+#: Bytes that a header with all its extensions may have.
+MAXIMUM_OFFSET = 1 << 28
+
 
 @dataclass(frozen=True)
 class NiftiHeader:
     """The part of a header that is needed here.
 
     Args:
+        offset: Bytes before the first voxel.
         size: Bytes of the header and of all voxels.
         sform: 4x4 matrix from voxel index to RAS mm, or None when the file gives none.
+        floats: Data type of the voxels where they are floating point, otherwise empty.
+        not_finite: Voxels that are NaN or infinite.
     """
 
+    offset: int
     size: int
     sform: np.ndarray | None
+    floats: str = ""
+    not_finite: int = 0
 
     @property
     def is_sheared(self) -> bool:
@@ -72,17 +87,27 @@ def read_nifti_header(path: Path) -> NiftiHeader | None:
             packed = file.read(2) == GZIP_MAGIC
         with gzip.open(path, "rb") if packed else open(path, "rb") as file:
             header = _parse(file.read(540))
-            return header if header is not None and _size(file, packed) >= header.size else None
+            if header is None:
+                return None
+            size, not_finite = _walk(file, header)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         return None
+    return replace(header, not_finite=not_finite) if size >= header.size else None
 
 
-def _size(file, packed: bool) -> int:
-    if not packed:
-        return os.fstat(file.fileno()).st_size
-    while file.read(1 << 22):  # to the end, where gzip compares the checksum
-        pass
-    return file.tell()
+def _walk(file, header: NiftiHeader) -> tuple[int, int]:
+    """Bytes in the file and voxels that are not finite; to the end, where gzip compares the checksum."""
+    file.seek(0)
+    size = len(file.read(header.offset))
+    not_finite, left = 0, header.size - header.offset
+    while block := file.read(BLOCK):
+        size += len(block)
+        if header.floats and left > 0:
+            item = np.dtype(header.floats).itemsize
+            voxels = np.frombuffer(block[: min(len(block), left) // item * item], header.floats)
+            not_finite += int(np.count_nonzero(~np.isfinite(voxels)))
+            left -= len(block)
+    return size, not_finite
 
 
 def _parse(header: bytes) -> NiftiHeader | None:
@@ -98,5 +123,9 @@ def _parse(header: bytes) -> NiftiHeader | None:
         sform = np.vstack([np.reshape(value["rows"], (3, 4)), [0, 0, 0, 1]]) if value["sform"][0] > 0 else None
         if sform is not None:
             sform[:3] *= UNITS.get(value["units"][0] & 7, 1.0)
-        return NiftiHeader(int(value["offset"][0]) + voxels * value["bits"][0] // 8, sform)
+        if not 0 <= value["offset"][0] <= MAXIMUM_OFFSET:  # NaN, too
+            return None
+        offset = int(value["offset"][0])
+        kind = FLOATS.get(value["type"][0], "")
+        return NiftiHeader(offset, offset + voxels * value["bits"][0] // 8, sform, kind and order + kind)
     return None

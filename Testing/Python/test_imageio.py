@@ -200,10 +200,19 @@ def test_color_flat_and_dynamic_images_are_refused(tmp_path):
     assert "at least 3" in refusal(tmp_path / "thin.nii")
 
 
-def test_nan_is_refused_with_its_count(tmp_path):
-    holes = HU.astype(np.float32)
-    holes[2, 3, 4:7] = np.nan
-    assert "3 of 49152 voxels" in refusal(save(tmp_path / "nan.nrrd", holes))
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("ending", [".nrrd", ".mha", ".nii", ".nii.gz"])
+def test_nan_is_refused_with_its_count(tmp_path, ending, kind):
+    holes = HU.astype(kind)
+    holes[2, 3, 4:7] = np.nan, np.inf, -np.inf
+    assert "3 voxels that are not a number" in refusal(save(tmp_path / f"nan{ending}", holes))
+
+
+def test_impossible_nifti_headers_are_refused(tmp_path):
+    whole = save(tmp_path / "a.nii").read_bytes()
+    for offset in (float("nan"), -1.0, 1e38):
+        (tmp_path / "a.nii").write_bytes(whole[:108] + struct.pack("<f", offset) + whole[112:])
+        assert "damaged" in refusal(tmp_path / "a.nii")
 
 
 def test_a_volume_file_has_no_series(tmp_path):
