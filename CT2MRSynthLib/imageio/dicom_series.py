@@ -88,9 +88,9 @@ def scan_folder(folder: Path) -> DicomFolder:
     files = files_below(folder)
     dicom = [path for path in files if path.is_file() and is_dicom(path)]
     found = group(dicom, len(files))
-    broken = [path.name for path in files if path.suffix.lower() in DICOM_SUFFIXES and path not in set(dicom)]
+    broken = [path for path in files if path.suffix.lower() in DICOM_SUFFIXES and path not in set(dicom)]
     if broken and dicom:  # a gap shows where such a file belongs inside the stack, not where it belongs at its end
-        note = f"Left out {len(broken)} file(s) that should be DICOM but are empty or damaged, such as '{broken[0]}'."
+        note = f"Left out {len(broken)} file(s) that should be DICOM by their names but are empty or damaged."
         return replace(found, notes=(*found.notes, note))
     return found
 
@@ -109,7 +109,12 @@ def group(dicom: list[Path], file_count: int) -> DicomFolder:
     whole = [one for one in series if one.image_count >= MINIMUM_SLICES]
     notes = [f"Left out {count} x {kind} in the DICOM folder." for kind, count in sorted(left_out.items())]
     if whole:  # a scout of one or two images asks nobody a question
-        notes += [f"Left out the series {one}: too few slices." for one in series if one not in whole]
+        notes += [
+            # notes end up in records: no description and no UID, they may name a patient
+            f"Left out a series of {one.image_count} image(s), {one.modality or 'modality unknown'}: too few slices."
+            for one in series
+            if one not in whole
+        ]
     chosen = sorted(whole or series, key=lambda one: (one.number is None, one.number or 0, one.uid))
     return DicomFolder(tuple(chosen), tuple(notes), file_count, len(dicom), left_out)
 
