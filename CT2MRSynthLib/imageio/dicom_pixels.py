@@ -10,6 +10,7 @@ import numpy as np
 
 from CT2MRSynthLib.errors import InputError
 from CT2MRSynthLib.imageio.dicom_headers import SliceHeader
+from CT2MRSynthLib.imageio.filenames import check_name
 
 #: Padding outside this range (HU) is set to air; padding inside it is a plausible value already.
 PLAUSIBLE = (-1024.0, 3071.0)
@@ -100,6 +101,7 @@ def _rescale_of_frames(slices: tuple[SliceHeader, ...], where: str) -> tuple[flo
 def _decode(path: Path, where: str) -> np.ndarray:
     import SimpleITK as sitk
 
+    check_name(path)
     try:
         reader = sitk.ImageFileReader()
         reader.SetImageIO("GDCMImageIO")

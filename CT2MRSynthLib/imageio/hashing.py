@@ -17,11 +17,13 @@ def hash_input(path: str | Path) -> str:
     it and their bytes, in sorted order, wherever the folder lies.
 
     Raises:
-        InputError: The path does not exist or cannot be read.
+        InputError: The path does not exist, is neither file nor folder, or cannot be read.
     """
     path = Path(path).expanduser()
     digest = hashlib.sha256()
     try:
+        if path.exists() and not path.is_dir() and not path.is_file():  # a pipe or a device might never end
+            raise InputError(f"'{path}' is neither a file nor a folder; give the CT itself.")
         if path.is_dir():
             for file in sorted(_files(path), key=lambda file: file.relative_to(path).as_posix()):
                 _add_named(digest, file.relative_to(path).as_posix(), file)
@@ -38,7 +40,8 @@ def hash_input(path: str | Path) -> str:
 
 def _files(folder: Path):
     for root, _, names in os.walk(folder):
-        yield from (Path(root, name) for name in names)
+        # a dangling link is an error to the reader of it; a pipe or a socket is no part of a CT
+        yield from (path for path in (Path(root, name) for name in names) if path.is_file() or not path.exists())
 
 
 def _add_named(digest, name: str, file: Path) -> None:

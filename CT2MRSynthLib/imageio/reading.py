@@ -11,6 +11,7 @@ from CT2MRSynthLib.imageio.archive import extracted
 from CT2MRSynthLib.imageio.dicom_geometry import stack_slices
 from CT2MRSynthLib.imageio.dicom_headers import is_dicom
 from CT2MRSynthLib.imageio.dicom_pixels import read_pixels
+from CT2MRSynthLib.imageio.filenames import check_name
 from CT2MRSynthLib.imageio.image_file import extension, read_image, stem
 from CT2MRSynthLib.volume import Volume
 
@@ -90,9 +91,12 @@ def existing(path: str | Path) -> Path:
         InputError: There is nothing, an empty file, or something that cannot be opened.
     """
     path = Path(path).expanduser()
+    check_name(path)
     try:
         if not path.exists():
             raise InputError(f"There is no file or folder '{path}'; check the path of the CT.")
+        if not path.is_dir() and not path.is_file():
+            raise InputError(f"'{path}' is neither a file nor a folder; give the CT itself.")
         if path.is_file() and path.stat().st_size == 0:
             raise InputError(f"The file '{path}' is empty (0 bytes); copy or export the CT again.")
         if path.is_file():

@@ -12,6 +12,7 @@ import numpy as np
 
 from CT2MRSynthLib.errors import OutputError
 from CT2MRSynthLib.imageio.dicom_geometry import LPS_TO_RAS
+from CT2MRSynthLib.imageio.filenames import check_name
 
 EXTENSIONS = (".nii.gz", ".nii", ".nrrd")
 
@@ -46,6 +47,7 @@ def write_volume(
             written differs from what was given.
     """
     path = Path(path).expanduser()
+    check_name(path, OutputError)
     ending = next((one for one in EXTENSIONS if path.name.lower().endswith(one)), None)
     if ending is None:
         raise OutputError(f"The volume '{path}' cannot be written: its name must end in .nrrd, .nii or .nii.gz.")

@@ -215,6 +215,28 @@ def test_impossible_nifti_headers_are_refused(tmp_path):
         assert "damaged" in refusal(tmp_path / "a.nii")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_a_pipe_is_refused_before_it_is_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "ct.nii")
+    assert "neither a file nor a folder" in refusal(tmp_path / "ct.nii")
+    with pytest.raises(InputError, match="neither a file nor a folder"):
+        hash_input(tmp_path / "ct.nii")
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are always Unicode on this system")
+def test_names_that_are_no_unicode_are_refused(tmp_path):
+    """SimpleITK would end the process."""
+    odd = tmp_path / os.fsdecode(b"\xff")
+    write_series(odd, HU)
+    assert "no valid Unicode" in refusal(odd)
+    inside = tmp_path / "ct"
+    for file in write_series(inside, HU):
+        file.rename(inside / os.fsdecode(b"\xff" + file.name.encode()))
+    assert "no valid Unicode" in refusal(inside)
+    with pytest.raises(OutputError, match="no valid Unicode"):
+        write_volume(odd / "a.nrrd", HU, OBLIQUE)
+
+
 def test_a_volume_file_has_no_series(tmp_path):
     assert list_series(save(tmp_path / "a.nii")) == ()
 
