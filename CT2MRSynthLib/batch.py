@@ -131,7 +131,7 @@ class _Run:
     def _boxes_of(self, task: Task, path: Path) -> list[_Box]:
         try:
             frames = self.steps.read_boxes(path)
-        except (CT2MRSynthError, OSError) as error:
+        except Exception as error:  # one box file, however odd, must not stop the others
             return [_Box(report.new_box(None, path.name), error=self._sentence(error, path))]
         return [
             _Box(
@@ -383,5 +383,5 @@ def _bytes_of(path: Path) -> int:
         if path.is_dir():
             return sum(os.path.getsize(Path(root, name)) for root, _, names in os.walk(path) for name in names)
         return path.stat().st_size
-    except OSError:
+    except (OSError, ValueError):  # ValueError: no system takes such a name
         return 0

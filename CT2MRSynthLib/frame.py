@@ -11,6 +11,9 @@ from CT2MRSynthLib.errors import InputError
 #: An axis this far (degrees) from superior is no normal of an axial slice: another axis of the box must be meant.
 MAXIMUM_NORMAL_TILT = 65.0
 
+#: Longer edges (mm) are a slip of units, and too long for arithmetic in the end.
+MAXIMUM_EDGE = 1e4
+
 
 @dataclass(frozen=True)
 class DiscFrame:
@@ -42,6 +45,10 @@ class DiscFrame:
             size = " x ".join(f"{edge:g}" for edge in self.extent)
             raise InputError(
                 f"The box {self.level!r} measures {size} mm: every edge must be longer than zero; resize it."
+            )
+        if max(self.extent) > MAXIMUM_EDGE:
+            raise InputError(
+                f"The box {self.level!r} has an edge of {max(self.extent):g} mm, longer than any CT; resize it."
             )
         if not np.allclose(self.axes @ self.axes.T, np.eye(3), atol=1e-4):
             raise InputError(

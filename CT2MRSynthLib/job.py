@@ -108,6 +108,8 @@ def job_from_paths(
     Raises:
         UsageError: A pattern fits nothing, or no CT or box is named.
     """
+    if "" in (*cts, *boxes):
+        raise UsageError("A CT or crop box with an empty name is given; check the variables of your script.")
     found = list(dict.fromkeys(path for pattern in cts for path in _matches(pattern)))
     if not found:
         raise UsageError("No CT is named; give --ct PATH, or a job file with --job.")
@@ -141,6 +143,8 @@ def job_from_file(path: Path, out: Path | None = None, **chosen) -> Job:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"The job file {path.name!r} cannot be read: {error.strerror}.") from None
+    except RecursionError:
+        raise UsageError(f"The job file {path.name!r} is nested too deeply to be one; write it anew.") from None
     except ValueError as error:
         raise UsageError(f"The job file {path.name!r} is not JSON: {error}.") from None
     where = f"The job file {path.name!r}"

@@ -119,11 +119,15 @@ def _to_lps(position: np.ndarray) -> list[float]:
 
 def _markups(path: Path) -> list[dict]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        if path.exists() and not path.is_file():  # a pipe might never end
+            raise InputError(f"{path} is no file; give a Markups file (.mrk.json) saved from Slicer.")
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise InputError(f"The markups file {path} does not exist.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The markups file {path} cannot be read: {error}.") from None
+    except OSError as error:
+        raise InputError(f"The markups file {path} cannot be read: {error.strerror or error}.") from None
+    except (UnicodeDecodeError, RecursionError):
+        raise InputError(f"{path.name} is not a Markups JSON file; save it from Slicer.") from None
     except json.JSONDecodeError as error:
         raise InputError(f"{path.name} is not a Markups JSON file (line {error.lineno}: {error.msg}).") from None
     markups = document.get("markups") if isinstance(document, dict) else None
@@ -142,7 +146,7 @@ def _name(markup: dict, path: Path, index: int, count: int) -> str:
 def _unit(markup: dict, name: str) -> float:
     unit = markup.get("coordinateUnits", "mm")
     unit = unit[0] if isinstance(unit, list) and unit else unit
-    if unit not in MILLIMETERS:
+    if not isinstance(unit, str) or unit not in MILLIMETERS:
         raise InputError(f"The markup {name!r} is in units of {unit!r}; only mm and um are understood.")
     return MILLIMETERS[unit]
 
@@ -192,5 +196,8 @@ def _plane_rectangle(markup: dict, name: str) -> tuple[np.ndarray, np.ndarray]:
 def _points(markup: dict, path: Path) -> list[Point]:
     name = str(markup.get("name") or path.name)
     scale = _to_ras(markup, name) * _unit(markup, name)
-    placed = [point for point in markup.get("controlPoints", []) if point.get("positionStatus", "defined") == "defined"]
+    points = markup.get("controlPoints", [])
+    if not isinstance(points, list) or not all(isinstance(point, dict) for point in points):
+        raise InputError(f"The markup {name!r} has no list of control points; save it from Slicer again.")
+    placed = [point for point in points if point.get("positionStatus", "defined") == "defined"]
     return [(str(point.get("label", "")), _numbers(point, "position", 3, name) * scale) for point in placed]

@@ -179,6 +179,18 @@ def test_a_box_that_fails_does_not_stop_the_others(material, tmp_path):
     assert len(runs.files_below(tmp_path / "out")) == 2 * 3 + 2  # with the overview and the report
 
 
+def test_names_that_no_system_takes_fail_alone(material, tmp_path):
+    boxes, out = material / "boxes.mrk.json", tmp_path / "out"
+    odd = "a\0b"
+    tasks = [
+        Task(material / odd, (boxes,), out),
+        Task(material / "a.nrrd", (material / odd, boxes), out),
+    ]
+    report = run_job(Job(name_tasks(tasks), out, job(material, out).options))
+    assert [ct["status"] for ct in report["cts"]] == ["failed", "partly"]
+    assert report["counts"]["written"] == 2
+
+
 def test_two_boxes_of_one_level_do_not_overwrite_each_other(material, tmp_path):
     runs.write_boxes(tmp_path / "two.mrk.json", "L4-L5", "l4/5")
     first = run_job(job(material, tmp_path / "out", boxes=(tmp_path / "two.mrk.json",)))

@@ -39,6 +39,7 @@ def test_paths_in_a_job_file_are_relative_to_it(tmp_path, monkeypatch):
     ("content", "named"),
     [
         ("{", "not JSON"),
+        ("[" * 100_000, "nested too deeply"),
         ([], "not an object"),
         ({"tasks": [TASK], "out": "o"}, '"schema"'),
         ({"schema": 2, "tasks": [TASK], "out": "o"}, "schema 2"),
@@ -93,7 +94,9 @@ def test_one_box_file_for_several_cts_is_pointed_out(tmp_path):
     assert "all 2 CTs" in job.warnings[0]
 
 
-@pytest.mark.parametrize(("cts", "boxes"), [([], ["b"]), (["a"], []), (["/nowhere/*.nrrd"], ["b"])])
+@pytest.mark.parametrize(
+    ("cts", "boxes"), [([], ["b"]), (["a"], []), (["/nowhere/*.nrrd"], ["b"]), ([""], ["b"]), (["a"], [""])]
+)
 def test_nothing_to_do_is_wrong_usage(tmp_path, cts, boxes):
     with pytest.raises(UsageError):
         job_from_paths(cts, boxes, tmp_path)

@@ -87,7 +87,9 @@ def test_points_keep_labels_and_places_and_unplaced_ones_are_left_out(tmp_path):
         ({"orientation": [1, 0, 0, 0, 1, 0, 0, 0, -1]}, "left-handed"),
         ({"size": [90, 80, 0]}, "90 x 80 x 0 mm"),
         ({"size": "large"}, "3 numbers"),
+        ({"size": [1e300, 80, 4]}, "longer than any CT"),
         ({"coordinateUnits": "in"}, "'in'"),
+        ({"coordinateUnits": [[]]}, "units of"),
         ({"coordinateSystem": "XYZ"}, "'XYZ'"),
         ({"type": "Line"}, "holds no box: Line found"),
         ({"center": None}, "3 numbers"),
@@ -98,12 +100,29 @@ def test_unusable_boxes_are_refused_in_words(tmp_path, change, words):
         read_boxes(written(tmp_path, roi(**change)))
 
 
-@pytest.mark.parametrize("text", ["", "no json", "[1, 2]", '{"markups": 3}', "\x00\xff"])
+@pytest.mark.parametrize("text", ["", "no json", "[1, 2]", '{"markups": 3}', "\x00\xff", "[" * 100_000])
 def test_files_that_are_no_markups_are_refused_in_words(tmp_path, text):
     path = tmp_path / "box.mrk.json"
     path.write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match=r"box\.mrk\.json"):
         read_boxes(path)
+
+
+def test_a_file_with_byte_order_mark_is_read(tmp_path):
+    path = written(tmp_path, roi())
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(read_boxes(path)) == 1
+
+
+def test_a_folder_is_no_markups_file(tmp_path):
+    with pytest.raises(InputError, match="is no file"):
+        read_boxes(tmp_path)
+
+
+@pytest.mark.parametrize("points", [None, [3], {}])
+def test_point_lists_without_points_are_refused_in_words(tmp_path, points):
+    with pytest.raises(InputError, match="control points"):
+        read_points(written(tmp_path, {"type": "Fiducial", "name": "L4-L5", "controlPoints": points}))
 
 
 def test_a_missing_file_is_named():
