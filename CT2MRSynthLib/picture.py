@@ -245,6 +245,7 @@ def _write(image: Image, place, text: str, size: int, color, anchor="la", outlin
     """Write one line; where it is wider than ``width`` pixels, smaller, down to 12 pixels, then shortened."""
     from PIL import ImageDraw
 
+    text = text[:width]  # a letter is wider than a pixel; measuring an endless line takes as long
     font = _font(size)
     while width and size > 12 and font.getlength(text) > width:
         size -= 1

@@ -92,6 +92,11 @@ def test_a_file_says_that_it_is_synthetic_and_holds_no_path(tmp_path):
         assert str(tmp_path) not in str(image.info)
 
 
+def test_an_endless_name_is_shortened():
+    image = draw(square(), square(), (80, 80, 4), **{**WORDS, "name": "N" * 1_000_000, "model": "M" * 1_000_000})
+    assert image.width < 3 * EDGE
+
+
 def test_equal_slices_give_equal_files(tmp_path):
     files = [save(draw(square(), square(), (80, 80, 4), **WORDS), tmp_path / f"{n}.png") for n in "ab"]
     assert files[0].read_bytes() == files[1].read_bytes()
