@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: icons, forms and models lie beside the package in the sources, inside it in a wheel."""
+"""What pyproject.toml cannot say: icons, forms and models lie beside the package here, but inside it in a wheel."""
 
 from setuptools import find_packages, setup
 
