@@ -46,6 +46,9 @@ FIRST_ELEMENTS = tuple(bytes((element, 0)) for element in (0x00, 0x01, 0x05, 0x0
 
 NO_GEOMETRY = "image without position, orientation or pixel spacing"
 
+#: More frames than any scanner makes are a damaged header.
+MAXIMUM_FRAMES = 1 << 16
+
 PIXEL_TAGS = (b"\xe0\x7f\x10\x00", b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00")
 
 
@@ -147,6 +150,8 @@ def _slices(dataset, path: Path, truncated: bool) -> Iterator[SliceHeader]:
     if dataset.get("Rows") is None or dataset.get("Columns") is None:
         return
     frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames > MAXIMUM_FRAMES:
+        raise ValueError(f"it claims to hold {frames} frames")
     number = dataset.get("SeriesNumber")
     common = {
         "path": path,

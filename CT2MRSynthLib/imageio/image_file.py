@@ -10,7 +10,7 @@ from CT2MRSynthLib.errors import InputError
 from CT2MRSynthLib.imageio.detached import data_files
 from CT2MRSynthLib.imageio.dicom_geometry import LPS_TO_RAS
 from CT2MRSynthLib.imageio.dicom_series import MINIMUM_SLICES
-from CT2MRSynthLib.imageio.nifti_header import read_nifti_header
+from CT2MRSynthLib.imageio.nifti_header import NiftiHeader, read_nifti_header
 
 #: Longest first, so that the whole of ".nii.gz" is taken off a name.
 EXTENSIONS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -27,7 +27,13 @@ DAMAGED = (
     "The file '{path}' cannot be read: it is damaged, cut off or not what its name says; copy or export the CT again."
 )
 
-NOT_FINITE = "'{path}' holds {bad} voxels that are not a number (NaN or infinite); repair or export the CT again."
+NOT_FINITE = "'{path}' is not a number (NaN or infinite) in {bad} of its voxels; repair or export the CT again."
+
+#: Directions of NRRD that say where the patient is; by the others left cannot be told from right.
+NRRD_SPACES = ("left-posterior-superior", "right-anterior-superior", "left-anterior-superior")
+
+#: The two matrices of a NIfTI header may differ by this much (mm) at the corners before a word is said.
+MATRIX_TOLERANCE = 0.1
 
 
 def extension(path: Path) -> str:
@@ -55,8 +61,9 @@ def read_image(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """
     import SimpleITK as sitk
 
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # what matters of them is said in our own words
     ending = extension(path)
-    _check_whole(path, ending)
+    header = _check_whole(path, ending)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.SetImageIO(
@@ -75,15 +82,15 @@ def read_image(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
             f"'{path}' is {_times(image.GetSize())} voxels; at least {MINIMUM_SLICES} along each axis are needed."
         )
     matrix = _ijk_to_ras(image)
-    return _compact(sitk.GetArrayViewFromImage(image), path), matrix, _notes(reader, path)
+    return _compact(sitk.GetArrayViewFromImage(image), path), matrix, _notes(reader, path, matrix, header)
 
 
-def _check_whole(path: Path, ending: str) -> None:
+def _check_whole(path: Path, ending: str) -> NiftiHeader | None:
     missing = [file.name for file in data_files(path) if not file.is_file()]
     if missing:
         raise InputError(f"The data file '{missing[0]}' that '{path}' names is missing; copy both into one folder.")
     if not ending.startswith(".nii"):
-        return
+        return None
     header = read_nifti_header(path)
     if header is None:
         raise InputError(DAMAGED.format(path=path))
@@ -93,6 +100,7 @@ def _check_whole(path: Path, ending: str) -> None:
         )
     if header.not_finite:
         raise InputError(NOT_FINITE.format(path=path, bad=header.not_finite))
+    return header
 
 
 def _check_kind(reader, path: Path) -> None:
@@ -127,13 +135,29 @@ def _compact(values: np.ndarray, path: Path) -> np.ndarray:
     return values.astype(np.int16 if whole else np.float32)
 
 
-def _notes(reader, path: Path) -> tuple[str, ...]:
-    def code(key: str) -> str:
+def _notes(reader, path: Path, matrix: np.ndarray, header: NiftiHeader | None) -> tuple[str, ...]:
+    def value(key: str) -> str:
         return reader.GetMetaData(key).strip() if reader.HasMetaDataKey(key) else ""
 
-    if extension(path).startswith(".nii") and code("qform_code") == "0" and code("sform_code") == "0":
+    if header is None:
+        without = IMAGE_IO[extension(path).strip(".")] == "NrrdImageIO" and value("NRRD_space") not in NRRD_SPACES
+        return ("The NRRD header gives no orientation; check in the picture that left is left.",) if without else ()
+    if value("qform_code") == "0" and value("sform_code") == "0":
         return ("The NIfTI header gives no orientation; check in the picture that left is left.",)
+    away = 0.0 if header.sform is None else _greatest_distance(matrix, header.sform, reader.GetSize())
+    if away > MATRIX_TOLERANCE:
+        return (
+            f"The two matrices of the NIfTI header (qform and sform) lie {away:.1f} mm apart; the one that 3D Slicer"
+            " follows was taken: check in the picture that it shows the disc.",
+        )
     return ()
+
+
+def _greatest_distance(one: np.ndarray, other: np.ndarray, size) -> float:
+    """How far two voxel-to-world matrices lie apart at the outermost voxels, in mm."""
+    ends = [[0, count - 1] for count in size[:3]]
+    ijk = np.stack(np.meshgrid(*ends, [1], indexing="ij"), axis=-1).reshape(-1, 4)
+    return float(np.linalg.norm(ijk @ (one - other).T, axis=1).max())
 
 
 def _times(size) -> str:

@@ -241,6 +241,11 @@ def test_an_outermost_slice_that_is_no_dicom_any_more_is_mentioned(tmp_path):
     assert any("Left out 1 file" in note for note in volume.notes)
 
 
+def test_an_impossible_number_of_frames_is_refused_at_once(tmp_path):
+    write_series(tmp_path, HU, NumberOfFrames=2_000_000_000)
+    assert "2000000000 frames" in refusal(tmp_path)
+
+
 def test_color_pictures_in_dicom_are_refused(tmp_path):
     rgb = np.zeros((12, 8, 8), dtype=np.int16)
     write_series(tmp_path, rgb, SamplesPerPixel=3, PhotometricInterpretation="RGB")

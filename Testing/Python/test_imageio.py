@@ -89,6 +89,29 @@ def test_nifti_without_orientation_says_so(tmp_path):
     assert any("no orientation" in note for note in read_ct(tmp_path / "none.nii").notes)
 
 
+def test_nifti_whose_qform_is_followed_against_its_sform_says_so(tmp_path):
+    data = bytearray(save(tmp_path / "a.nii").read_bytes())
+    assert read_ct(tmp_path / "a.nii").notes == ()
+    struct.pack_into("<2h", data, 252, 1, 2)
+    (shift,) = struct.unpack_from("<f", data, 292)  # sform, first row
+    struct.pack_into("<f", data, 292, shift + 30)
+    (tmp_path / "a.nii").write_bytes(data)
+    (note,) = read_ct(tmp_path / "a.nii").notes
+    assert "apart" in note and ("30.0 mm" in note)
+
+
+@pytest.mark.parametrize("space", ["", "space dimension: 3", "space: scanner-xyz"])
+def test_nrrd_without_anatomical_orientation_says_so(tmp_path, space):
+    data = save(tmp_path / "a.nrrd").read_bytes()
+    assert read_ct(tmp_path / "a.nrrd").notes == ()
+    header, voxels = data.split(b"\n\n", 1)
+    lines = [line for line in header.decode().splitlines() if space or not line.startswith("space ")]
+    lines = [space if line.startswith("space:") else line for line in lines]
+    (tmp_path / "a.nrrd").write_bytes("\n".join(filter(None, lines)).encode() + b"\n\n" + voxels)
+    (note,) = read_ct(tmp_path / "a.nrrd").notes
+    assert "no orientation" in note
+
+
 def test_folder_or_zip_with_one_volume_file_is_that_volume(tmp_path):
     import shutil
 
@@ -205,7 +228,7 @@ def test_color_flat_and_dynamic_images_are_refused(tmp_path):
 def test_nan_is_refused_with_its_count(tmp_path, ending, kind):
     holes = HU.astype(kind)
     holes[2, 3, 4:7] = np.nan, np.inf, -np.inf
-    assert "3 voxels that are not a number" in refusal(save(tmp_path / f"nan{ending}", holes))
+    assert "in 3 of its voxels" in refusal(save(tmp_path / f"nan{ending}", holes))
 
 
 def test_impossible_nifti_headers_are_refused(tmp_path):
