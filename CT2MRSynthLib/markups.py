@@ -15,7 +15,7 @@ import numpy as np
 from CT2MRSynthLib.atomic import write_text
 from CT2MRSynthLib.errors import InputError
 from CT2MRSynthLib.frame import DiscFrame
-from CT2MRSynthLib.levels import level_or_name
+from CT2MRSynthLib.levels import find_level, level_or_name
 
 SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
@@ -140,7 +140,9 @@ def _markups(path: Path) -> list[dict]:
 
 def _name(markup: dict, path: Path, index: int, count: int) -> str:
     stem = re.sub(r"(\.mrk)?\.json$", "", path.name)
-    return level_or_name(str(markup.get("name") or (stem if count == 1 else f"{stem}-{index + 1}")))
+    name = str(markup.get("name") or "")
+    of_file = find_level(stem) if count == 1 and not find_level(name) else None
+    return of_file or level_or_name(name or (stem if count == 1 else f"{stem}-{index + 1}"))
 
 
 def _unit(markup: dict, name: str) -> float:
@@ -179,6 +181,8 @@ def _frame(markup: dict, name: str, plane_depth: float) -> DiscFrame:
     axes = (_numbers(markup, "orientation", 9, name).reshape(3, 3) * signs[:, None]).T
     if markup["type"] == "ROI":
         return DiscFrame.from_box(center, axes, _numbers(markup, "size", 3, name) * unit, name)
+    if "controlPoints" in markup and not _points(markup, Path(name)):
+        raise InputError(f"The plane {name!r} is not placed yet; place it in Slicer and save it again.")
     size, middle = _plane_rectangle(markup, name)
     center = center + (middle * unit) @ axes[:2]
     return DiscFrame.from_box(center, axes, [*(size * unit), plane_depth], name)

@@ -24,6 +24,8 @@ def frame_from_node(node, plane_depth: float = 4.0) -> DiscFrame:
     if node is not None and node.IsA("vtkMRMLMarkupsROINode"):
         size, middle = np.array(node.GetSize()), np.zeros(3)
     elif node is not None and node.IsA("vtkMRMLMarkupsPlaneNode"):
+        if not node.GetIsPlaneValid():
+            raise InputError(f"The plane {node.GetName()!r} is not placed yet; place it and try again.")
         size, middle = _plane_rectangle(node, plane_depth)
     else:
         kind = f"{node.GetName()!r} ({node.GetClassName()})" if node is not None else "Nothing"

@@ -63,7 +63,15 @@ def test_plane_bounds_beside_the_origin_move_the_box(tmp_path):
     np.testing.assert_allclose(box.extent, [40, 30, 4])
 
 
-@pytest.mark.parametrize(("markup", "file"), [({"name": "disc l4/5 crop"}, "a.mrk.json"), ({}, "case_L4_L5.mrk.json")])
+@pytest.mark.parametrize(
+    ("markup", "file"),
+    [
+        ({"name": "disc l4/5 crop"}, "a.mrk.json"),
+        ({"name": "L4-L5"}, "L3-L4.mrk.json"),
+        ({}, "case_L4_L5.mrk.json"),
+        ({"name": "R"}, "case_L4_L5.mrk.json"),
+    ],
+)
 def test_box_is_named_after_its_level(tmp_path, markup, file):
     assert read_boxes(written(tmp_path, roi(**markup), file))[0].level == "L4-L5"
 
@@ -106,6 +114,13 @@ def test_files_that_are_no_markups_are_refused_in_words(tmp_path, text):
     path.write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match=r"box\.mrk\.json"):
         read_boxes(path)
+
+
+@pytest.mark.parametrize("points", [[], [{"label": "P-1", "positionStatus": "undefined", "position": [0, 0, 0]}]])
+def test_a_plane_not_yet_placed_is_refused(tmp_path, points):
+    plane = roi(type="Plane", size=[70, 60, 0], planeBounds=[-35, 35, -30, 30], controlPoints=points)
+    with pytest.raises(InputError, match="not placed yet"):
+        read_boxes(written(tmp_path, plane))
 
 
 def test_a_file_with_byte_order_mark_is_read(tmp_path):

@@ -108,6 +108,11 @@ def test_mirrored_and_sheared_boxes_are_refused(mrml_scene, matrix, words, where
         frame_from_node(roi)
 
 
+def test_a_plane_not_yet_placed_is_refused(mrml_scene):
+    with pytest.raises(InputError, match="not placed yet"):
+        frame_from_node(mrml_scene.AddNewNodeByClass("vtkMRMLMarkupsPlaneNode", "L3-L4"))
+
+
 def test_a_roi_not_yet_placed_is_refused(mrml_scene):
     roi = mrml_scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "L2-L3")
     with pytest.raises(InputError, match="L2-L3.*0 x 0 x 0 mm"):
