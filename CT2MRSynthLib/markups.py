@@ -130,6 +130,8 @@ def _markups(path: Path) -> list[dict]:
         raise InputError(f"{path.name} is not a Markups JSON file; save it from Slicer.") from None
     except json.JSONDecodeError as error:
         raise InputError(f"{path.name} is not a Markups JSON file (line {error.lineno}: {error.msg}).") from None
+    except ValueError:  # a zero byte or no valid Unicode in the name
+        raise InputError(f"The name of the markups file {path!r} is none that a file can have; check it.") from None
     markups = document.get("markups") if isinstance(document, dict) else None
     if not isinstance(markups, list) or not all(isinstance(markup, dict) for markup in markups):
         raise InputError(

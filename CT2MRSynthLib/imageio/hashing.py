@@ -8,6 +8,7 @@ from pathlib import Path
 
 from CT2MRSynthLib.errors import InputError
 from CT2MRSynthLib.imageio.detached import data_files
+from CT2MRSynthLib.imageio.filenames import check_name
 
 
 def hash_input(path: str | Path) -> str:
@@ -20,6 +21,7 @@ def hash_input(path: str | Path) -> str:
         InputError: The path does not exist, is neither file nor folder, or cannot be read.
     """
     path = Path(path).expanduser()
+    check_name(path)
     digest = hashlib.sha256()
     try:
         if path.exists() and not path.is_dir() and not path.is_file():  # a pipe or a device might never end
