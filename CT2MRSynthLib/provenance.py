@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from CT2MRSynthLib.frame import DiscFrame
     from CT2MRSynthLib.job import Options
     from CT2MRSynthLib.synthesis import Synthesis, Synthesizer
+    from CT2MRSynthLib.volume import Volume
 
 #: Version of the record.
 RECORD_SCHEMA = 1
@@ -45,6 +46,7 @@ class Source:
         spacing: Between them, mm.
         modality: DICOM modality if known.
         notes: What was noticed when it was read.
+        hash_of: "files", or "voxels" where the CT is a node of a scene.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Source:
     spacing: tuple[float, float, float]
     modality: str = ""
     notes: tuple[str, ...] = ()
+    hash_of: str = "files"
 
 
 def record(
@@ -83,6 +86,7 @@ def record(
         "input": {
             "name": source.name,
             "sha256": source.sha256,
+            "sha256_of": source.hash_of,
             "size": [int(n) for n in source.size],
             "spacing_mm": rounded(source.spacing),
             "modality": source.modality or None,
@@ -95,9 +99,21 @@ def record(
         "ct_window_hu": rounded(bundle.card.ct_window),
         "outside_fraction": round(float(synthesis.outside_fraction), 6),
         "warnings": list(dict.fromkeys([*warnings, *synthesis.warnings])),
-        "computed_on": {"device": synthesizer.description, **environment()},
+        "computed_on": {
+            "device": synthesizer.description,
+            "precision": synthesizer.device.precision,
+            **environment(),
+        },
         "seconds": round(float(synthesis.seconds), 3),
     }
+
+
+def voxels_sha256(volume: Volume) -> str:
+    """SHA-256, in hex, of a volume's voxels, their type and where they lie."""
+    digest = hashlib.sha256(f"{volume.array.dtype.str} {volume.array.shape} {rounded(volume.ijk_to_ras)}".encode())
+    for plane in volume.array:
+        digest.update(np.ascontiguousarray(plane))
+    return digest.hexdigest()
 
 
 def model(bundle: Bundle) -> dict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from CT2MRSynthLib.errors import Cancelled, CT2MRSynthError, InputError
 from CT2MRSynthLib.frame import DiscFrame, Grid
 from CT2MRSynthLib.greylevels import CTWindow, to_grey_levels
 from CT2MRSynthLib.modelcard import ModelCard
-from CT2MRSynthLib.resample import resample
+from CT2MRSynthLib.resample import Resampled, resample
 from CT2MRSynthLib.volume import Volume
 
 PIXELS = 256
@@ -197,20 +197,50 @@ def synthesize(
         InputError: The box lies outside the CT.
         Cancelled: ``cancelled`` said so.
     """
+    return synthesize_boxes(volume, [frame], synthesizer, slices, thickness, progress, cancelled)[0]
+
+
+def synthesize_boxes(
+    volume: Volume,
+    frames: Sequence[DiscFrame],
+    synthesizer: Synthesizer,
+    slices: int = 1,
+    thickness: float = 4.0,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> list[Synthesis]:
+    """Synthesize several boxes of one CT, with the slices of all of them in common batches.
+
+    Arguments and errors are those of ``synthesize``; ``seconds`` of each result is its share of the time.
+    """
     started = time.perf_counter()
-    grid = frame.grid(slices)
+    grids = [frame.grid(slices) for frame in frames]
+    sampled = []
+    for frame, grid in zip(frames, grids, strict=True):
+        if cancelled is not None and cancelled():
+            raise Cancelled
+        sampled.append(_sampled(volume, frame, grid, thickness))
+    window = CTWindow(*synthesizer.card.ct_window)
+    grey = [to_grey_levels(part.array, window) for part in sampled]
+    images = synthesizer.run(np.concatenate(grey), progress, cancelled)
+    results = []
+    for number, (frame, part) in enumerate(zip(frames, sampled, strict=True)):
+        mr = images[number * slices : (number + 1) * slices]
+        mr[part.outside] = 0  # no CT, no picture: the generator would invent one
+        warnings = box_warnings(frame, slices, thickness, part.outside_fraction, synthesizer.card)
+        results.append((frame, grids[number], part.array, grey[number], mr, part.outside_fraction, warnings))
+    seconds = (time.perf_counter() - started) / max(len(frames), 1)
+    return [Synthesis(*values, seconds) for values in results]
+
+
+def _sampled(volume: Volume, frame: DiscFrame, grid: Grid, thickness: float) -> Resampled:
     sampled = resample(volume, grid, thickness)
     if sampled.outside_fraction > OUTSIDE_LIMIT:
         raise InputError(
             f"The box {frame.level!r} lies outside the CT {volume.name!r} ({100 * sampled.outside_fraction:.0f} % of"
             " it); check that box and CT belong to the same patient and scan."
         )
-    grey = to_grey_levels(sampled.array, CTWindow(*synthesizer.card.ct_window))
-    mr = synthesizer.run(grey, progress, cancelled)
-    mr[sampled.outside] = 0  # no CT, no picture: the generator would invent one
-    warnings = box_warnings(frame, slices, thickness, sampled.outside_fraction, synthesizer.card)
-    seconds = time.perf_counter() - started
-    return Synthesis(frame, grid, sampled.array, grey, mr, sampled.outside_fraction, warnings, seconds)
+    return sampled
 
 
 def box_warnings(

@@ -123,6 +123,7 @@ def _attributes(provenance: dict) -> dict[str, str]:
         "ModelPreliminary": "true" if model["preliminary"] else "false",
         "Box": json.dumps(box),
         "Device": provenance["computed_on"]["device"],
+        "Precision": provenance["computed_on"]["precision"],
         "SoftwareVersion": provenance["software"]["version"],
         "Provenance": json.dumps(provenance),
     }

@@ -51,35 +51,39 @@ def synthesize_in_scene(
     volume = volume_from_node(ct_node)
     boxes = [frame_from_node(node, plane_depth=slices * thickness) for node in box_nodes]
     notes = check_is_ct(volume)
-    source = provenance.Source(volume.name, "", volume.size, tuple(volume.spacing), volume.modality, volume.notes)
-    results = []
-    for number, (box_node, frame) in enumerate(zip(box_nodes, boxes, strict=True)):
-        share = _share(progress, number, len(boxes))
-        synthesis = _synthesize(volume, frame, synthesizer, options, share, cancelled)
-        warnings = [*notes, *synthesizer.warnings]
-        record = provenance.record(synthesis, source, synthesizer, synthesizer.bundle, options, warnings)
-        results.append(Result(synthesis, record, box_node))
+    source = provenance.Source(
+        volume.name,
+        provenance.voxels_sha256(volume),
+        volume.size,
+        tuple(volume.spacing),
+        volume.modality,
+        volume.notes,
+        hash_of="voxels",
+    )
+    syntheses = _synthesize(volume, boxes, synthesizer, options, progress, cancelled)
+    warnings = [*notes, *synthesizer.warnings]
+    results = [
+        Result(
+            synthesis,
+            provenance.record(synthesis, source, synthesizer, synthesizer.bundle, options, warnings),
+            box_node,
+        )
+        for synthesis, box_node in zip(syntheses, box_nodes, strict=True)
+    ]
     if cancelled is not None and cancelled():
         raise Cancelled
     return add_results(ct_node.GetScene(), ct_node, results)
 
 
-def _synthesize(volume: Volume, frame, synthesizer, options: Options, progress, cancelled) -> Synthesis:
-    from CT2MRSynthLib.synthesis import synthesize  # imports torch
+def _synthesize(volume: Volume, boxes, synthesizer, options: Options, progress, cancelled) -> list[Synthesis]:
+    from CT2MRSynthLib.synthesis import synthesize_boxes  # imports torch
 
-    return synthesize(
+    return synthesize_boxes(
         volume,
-        frame,
+        boxes,
         synthesizer,
         slices=options.slices,
         thickness=options.thickness,
-        progress=progress,
+        progress=None if progress is None else lambda done, total: progress(done / total),
         cancelled=cancelled,
     )
-
-
-def _share(progress: Callable[[float], None] | None, number: int, count: int) -> Callable[[int, int], None] | None:
-    """The slices of one box as part of the whole."""
-    if progress is None:
-        return None
-    return lambda done, total: progress((number + done / total) / count)

@@ -151,8 +151,9 @@ def test_a_result_says_what_it_is(mrml_scene, ct, synthesizer):
     assert attribute == {"Label": LABEL, "Model": "Tiny test", "ModelVersion": "0.0.1", "Level": "L4-L5"}
     assert node.GetAttribute("CT2MRSynth.ModelSHA256") == synthesizer.bundle.sha256
     assert node.GetAttribute("CT2MRSynth.Device") == synthesizer.description
-    assert "float32" in node.GetAttribute("CT2MRSynth.Device")
+    assert node.GetAttribute("CT2MRSynth.Precision") == "float32"
     provenance = json.loads(node.GetAttribute("CT2MRSynth.Provenance"))
+    assert provenance["input"]["sha256_of"] == "voxels" and len(provenance["input"]["sha256"]) == 64
     assert provenance["box"] == json.loads(node.GetAttribute("CT2MRSynth.Box"))
     np.testing.assert_allclose(provenance["box"]["center_ras_mm"], FRAME.center, atol=1e-5)
     assert provenance["software"]["version"] == node.GetAttribute("CT2MRSynth.SoftwareVersion")

@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch", reason="no torch")
 from CT2MRSynthLib.bundle import load_bundle, save_bundle  # noqa: E402
 from CT2MRSynthLib.device import Device  # noqa: E402
 from CT2MRSynthLib.networks.generator import Generator  # noqa: E402
-from CT2MRSynthLib.synthesis import Synthesizer, synthesize  # noqa: E402
+from CT2MRSynthLib.synthesis import Synthesizer, synthesize, synthesize_boxes  # noqa: E402
 
 CARD = {"name": "johnson-resnet", "width": 4, "blocks": 1}
 
@@ -163,6 +163,16 @@ def test_result_fills_the_box(synthesizer):
     assert result.mr.shape == result.ct.shape == result.ct_grey.shape == (3, 256, 256)
     np.testing.assert_allclose(result.grid.spacing, [60 / 256, 60 / 256, 4.0])
     assert result.warnings == [] and result.outside_fraction == 0 and result.seconds > 0
+
+
+def test_boxes_together_give_what_each_gives_alone(synthesizer):
+    boxes = [a_box(), a_box(center=(3, 2, 6)), a_box(extent=(70, 70, 8))]
+    together = synthesize_boxes(a_ct(), boxes, synthesizer, slices=2)
+    for box, result in zip(boxes, together, strict=True):
+        alone = synthesize(a_ct(), box, synthesizer, slices=2)
+        np.testing.assert_array_equal(result.mr, alone.mr)
+        np.testing.assert_array_equal(result.grid.ijk_to_ras, alone.grid.ijk_to_ras)
+        assert result.frame is box and result.warnings == alone.warnings
 
 
 def test_left_stays_left_and_front_stays_front(synthesizer):
