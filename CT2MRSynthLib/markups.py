@@ -119,25 +119,34 @@ def _to_lps(position: np.ndarray) -> list[float]:
 
 def _markups(path: Path) -> list[dict]:
     try:
-        if path.exists() and not path.is_file():  # a pipe might never end
-            raise InputError(f"{path} is no file; give a Markups file (.mrk.json) saved from Slicer.")
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise InputError(f"The markups file {path} does not exist.") from None
-    except OSError as error:
-        raise InputError(f"The markups file {path} cannot be read: {error.strerror or error}.") from None
-    except (UnicodeDecodeError, RecursionError):
-        raise InputError(f"{path.name} is not a Markups JSON file; save it from Slicer.") from None
+        document = json.loads(_text(path))
     except json.JSONDecodeError as error:
         raise InputError(f"{path.name} is not a Markups JSON file (line {error.lineno}: {error.msg}).") from None
-    except ValueError:  # a zero byte or no valid Unicode in the name
-        raise InputError(f"The name of the markups file {path!r} is none that a file can have; check it.") from None
+    except RecursionError:
+        raise InputError(f"{path.name} is not a Markups JSON file; save it from Slicer.") from None
     markups = document.get("markups") if isinstance(document, dict) else None
     if not isinstance(markups, list) or not all(isinstance(markup, dict) for markup in markups):
         raise InputError(
             f"{path.name} is JSON but no Markups file: it has no list named 'markups'; save it from Slicer."
         )
     return markups
+
+
+def _text(path: Path) -> str:
+    try:
+        regular = path.is_file() or not path.exists()  # a pipe might never end
+        text = path.read_text(encoding="utf-8-sig") if regular else ""
+    except FileNotFoundError:
+        raise InputError(f"The markups file {path} does not exist.") from None
+    except OSError as error:
+        raise InputError(f"The markups file {path} cannot be read: {error.strerror or error}.") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path.name} is not a Markups JSON file; save it from Slicer.") from None
+    except ValueError:  # a zero byte, or no valid Unicode
+        raise InputError(f"No file can have the name of the markups file {str(path)!r}; check it.") from None
+    if not regular:
+        raise InputError(f"{path} is no file; give a Markups file (.mrk.json) saved from Slicer.")
+    return text
 
 
 def _name(markup: dict, path: Path, index: int, count: int) -> str:
