@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -11,6 +12,11 @@ from CT2MRSynthLib.errors import BundleError
 
 CARD_FILE = "card.json"
 SCHEMA = 1
+
+#: Entry of the file that vouches for all others: a changed window or limit would change images or warnings in silence.
+CHECKSUM = "card_sha256"
+
+MAXIMUM_WIDTH, MAXIMUM_BLOCKS = 512, 64
 
 INTENDED_USE = (
     "Research on synthetic T2-weighted axial pictures of lumbar discs from CT."
@@ -77,14 +83,10 @@ class ModelCard:
                 object.__setattr__(self, name, _span(name, getattr(self, name), rising=False))
         for name in ("training_data", "training", "metrics", "weights", "architecture"):
             _require(isinstance(getattr(self, name), dict), name, getattr(self, name), "an object")
-        for name in ("width", "blocks"):
+        for name, most in (("width", MAXIMUM_WIDTH), ("blocks", MAXIMUM_BLOCKS)):
             value = self.architecture.get(name)
-            _require(
-                type(value) is int and 1 <= value <= 1024,
-                f"architecture.{name}",
-                value,
-                "a whole number from 1 to 1024",
-            )
+            whole = type(value) is int and 1 <= value <= most
+            _require(whole, f"architecture.{name}", value, f"a whole number from 1 to {most}")
         _require(
             isinstance(self.architecture.get("name"), str), "architecture.name", self.architecture.get("name"), "words"
         )
@@ -146,15 +148,30 @@ def read_card(folder: str | Path) -> ModelCard:
     except (OSError, UnicodeDecodeError) as error:
         raise BundleError(f"The model card in {folder} cannot be read ({error}); get the bundle again.") from None
     try:
-        values = json.loads(text)
-    except ValueError as error:
+        values = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"The model card in {folder} is not JSON ({error}); get the bundle again.") from None
+    if isinstance(values, dict) and CHECKSUM in values and values.pop(CHECKSUM) != _checksum(values):
+        raise BundleError(
+            f"The model card in {folder} was altered (its {CHECKSUM} does not fit); get the bundle again, or take that"
+            " entry out if you changed the card on purpose."
+        )
     return ModelCard.from_json(values)
 
 
 def write_card(folder: str | Path, card: ModelCard) -> None:
     """Write the card of a bundle, whole or not at all."""
-    write_text(Path(folder) / CARD_FILE, json.dumps(card.to_json(), indent=2) + "\n")
+    values = json.loads(json.dumps(card.to_json()))
+    write_text(Path(folder) / CARD_FILE, json.dumps({**values, CHECKSUM: _checksum(values)}, indent=2) + "\n")
+
+
+def _checksum(values: dict) -> str:
+    """SHA-256, in hex, of the card's entries, however they are laid out."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _refuse_constant(name: str):
+    raise ValueError(f"{name} is no number")
 
 
 def _require(condition, name: str, value, wanted: str) -> None:
