@@ -166,7 +166,7 @@ class CT2MRSynthLogic(ScriptedLoadableModuleLogic):
         """
         try:
             import torch  # noqa: F401
-        except ImportError:
+        except (ImportError, OSError):  # a broken installation raises OSError on Windows
             try:
                 import PyTorchUtils
             except ImportError:

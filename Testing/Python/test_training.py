@@ -137,7 +137,6 @@ def test_sigterm_ends_a_run_with_a_checkpoint_and_it_resumes(pairs, tmp_path):
     deadline = time.monotonic() + 120
     while not (run / "state.json").exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
-    time.sleep(0.5)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
     step = load_checkpoint(run)["step"]
