@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import runs
 from bodies import tilted_axes
 
 from CT2MRSynthLib.crop import Landmarks, crop_box
@@ -83,7 +84,7 @@ def test_crop_command_writes_one_box_per_level(tmp_path):
     lists = {"L4-L5": points(), "L3-L4": [(name, place + [0, 0, 35]) for name, place in points()]}
     write_points(tmp_path / "landmarks.mrk.json", lists)
     command = [sys.executable, "-m", "CT2MRSynthLib", "crop", "--landmarks", "landmarks.mrk.json", "--out", "boxes"]
-    subprocess.run(command, cwd=tmp_path, check=True)
+    subprocess.run(command, cwd=tmp_path, env=runs.ENVIRONMENT, check=True)
     boxes = {path.name: read_boxes(path)[0] for path in (tmp_path / "boxes").iterdir()}
     assert sorted(boxes) == ["L3-L4.mrk.json", "L4-L5.mrk.json"]
     expected = crop_box(Landmarks.from_points(points()), "L4-L5")

@@ -28,10 +28,11 @@ def five_discs(tmp_path_factory):
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("real")
     here = [sys.executable, "-m", "CT2MRSynthLib"]
-    subprocess.run([*here, "crop", "--landmarks", str(LANDMARKS), "--out", str(folder / "boxes")], check=True)
+    crop = [*here, "crop", "--landmarks", str(LANDMARKS), "--out", str(folder / "boxes")]
+    subprocess.run(crop, env=runs.ENVIRONMENT, check=True)
     boxes = [str(folder / "boxes" / f"{level}.mrk.json") for level in LEVELS]
     command = [*here, "synthesize", "--ct", str(ct), "--roi", *boxes, "--out", str(folder / "out")]
-    subprocess.run(command, check=True)
+    subprocess.run(command, env=runs.ENVIRONMENT, check=True)
     return folder
 
 
