@@ -10,6 +10,7 @@ from CT2MRSynthLib.errors import InputError
 from CT2MRSynthLib.imageio.detached import data_files
 from CT2MRSynthLib.imageio.dicom_geometry import LPS_TO_RAS
 from CT2MRSynthLib.imageio.dicom_series import MINIMUM_SLICES
+from CT2MRSynthLib.imageio.meta_header import find_fault
 from CT2MRSynthLib.imageio.nifti_header import NiftiHeader, read_nifti_header
 
 #: Longest first, so that the whole of ".nii.gz" is taken off a name.
@@ -26,6 +27,8 @@ IMAGE_IO = {
 DAMAGED = (
     "The file '{path}' cannot be read: it is damaged, cut off or not what its name says; copy or export the CT again."
 )
+
+INCOMPLETE = "The file '{path}' cannot be read: {fault}; copy or export the CT again."
 
 NOT_FINITE = "'{path}' is not a number (NaN or infinite) in {bad} of its voxels; repair or export the CT again."
 
@@ -89,6 +92,13 @@ def _check_whole(path: Path, ending: str) -> NiftiHeader | None:
     missing = [file.name for file in data_files(path) if not file.is_file()]
     if missing:
         raise InputError(f"The data file '{missing[0]}' that '{path}' names is missing; copy both into one folder.")
+    if ending in (".mha", ".mhd"):
+        try:
+            fault = find_fault(path)
+        except OSError as error:
+            fault = str(error.strerror or error)
+        if fault:
+            raise InputError(INCOMPLETE.format(path=path, fault=fault))
     if not ending.startswith(".nii"):
         return None
     header = read_nifti_header(path)
