@@ -13,6 +13,10 @@ from pathlib import Path, PurePosixPath
 
 from CT2MRSynthLib.errors import InputError
 
+#: Bytes that an archive may unpack to. The largest CT, some thousand slices of 1024 x 1024, takes under 10 GB; what
+#: is beyond twice that is a whole archive of cases, or made to fill the disk.
+MAXIMUM_UNPACKED = 20_000_000_000
+
 
 @contextmanager
 def extracted(path: Path) -> Iterator[Path]:
@@ -22,7 +26,8 @@ def extracted(path: Path) -> Iterator[Path]:
         path: A zip file.
 
     Raises:
-        InputError: The archive is damaged, empty, protected by a password, unsafe, or larger than the free space.
+        InputError: The archive is damaged, empty, protected by a password, unsafe, or unpacks to more than
+            ``MAXIMUM_UNPACKED`` or the free space; nothing was unpacked then.
     """
     with tempfile.TemporaryDirectory(prefix="ct2mrsynth-") as folder:
         try:
@@ -54,6 +59,11 @@ def _checked_members(archive: zipfile.ZipFile, path: Path, folder: str) -> list[
         if member.flag_bits & 0x1:
             raise InputError(f"The archive '{path}' is protected by a password; unpack it and give the folder.")
     needed, free = sum(member.file_size for member in members), shutil.disk_usage(folder).free
+    if needed > MAXIMUM_UNPACKED:
+        raise InputError(
+            f"The archive '{path}' unpacks to {needed / 1e9:.1f} GB, more than the {MAXIMUM_UNPACKED / 1e9:.0f} GB "
+            "that are taken for one CT; unpack it and give the folder of the CT."
+        )
     if needed > free:
         raise InputError(
             f"The archive '{path}' unpacks to {needed / 1e6:.0f} MB but only {free / 1e6:.0f} MB are free in {folder}; "
