@@ -26,6 +26,7 @@ TAGS = [
     "Columns",
     "NumberOfFrames",
     "SamplesPerPixel",
+    "PhotometricInterpretation",
     "BitsAllocated",
     "PixelRepresentation",
     "PixelPaddingValue",
@@ -43,6 +44,9 @@ NOT_A_SCAN = {"SEG", "RTDOSE", "RTIMAGE", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO"
 
 #: Elements with which a file without preamble may start: group length, length to end, character set, image type ...
 FIRST_ELEMENTS = tuple(bytes((element, 0)) for element in (0x00, 0x01, 0x05, 0x08, 0x10, 0x12, 0x16))
+
+#: Photometric interpretation (DICOM PS3.3 C.7.6.3.1.2) that turns grey levels round in display.
+LOWEST_IS_WHITE = "MONOCHROME1"
 
 NO_GEOMETRY = "image without position, orientation or pixel spacing"
 
@@ -74,6 +78,7 @@ class SliceHeader:
         padding: Pixel Padding Value (stored value, not rescaled) or None.
         useless: Why this is no slice of a scan, or an empty string.
         truncated: The file ends before its pixels do.
+        lowest_is_white: MONOCHROME1: a viewer shows the lowest value white; the values themselves are HU all the same.
     """
 
     path: Path
@@ -94,6 +99,7 @@ class SliceHeader:
     padding: float | None
     useless: str
     truncated: bool
+    lowest_is_white: bool = False
 
 
 def is_dicom(path: Path) -> bool:
@@ -165,6 +171,7 @@ def _slices(dataset, path: Path, truncated: bool) -> Iterator[SliceHeader]:
         "columns": int(dataset.Columns),
         "padding": _padding(dataset),
         "truncated": truncated,
+        "lowest_is_white": str(dataset.get("PhotometricInterpretation") or "").strip().upper() == LOWEST_IS_WHITE,
     }
     for frame in range(frames):
         geometry = _geometry(dataset, frame)

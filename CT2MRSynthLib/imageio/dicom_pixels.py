@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from CT2MRSynthLib.errors import InputError
-from CT2MRSynthLib.imageio.dicom_headers import SliceHeader
+from CT2MRSynthLib.imageio.dicom_headers import LOWEST_IS_WHITE, SliceHeader
 from CT2MRSynthLib.imageio.filenames import check_name
 
 #: Padding outside this range (HU) is set to air; padding inside it is a plausible value already.
@@ -56,7 +58,7 @@ def read_pixels(
 def _read_files(slices: tuple[SliceHeader, ...], array: np.ndarray, where: str, progress) -> None:
     def decode(index: int) -> None:
         header = slices[index]
-        pixels = _decode(header.path, where)
+        pixels = _decode(header, where)
         if pixels.shape[-2:] != array.shape[1:] or pixels.size != array[index].size:
             raise InputError(
                 f"{where} is damaged: '{header.path.name}' decodes to shape {pixels.shape}; export the CT again."
@@ -79,7 +81,7 @@ def _read_frames(slices: tuple[SliceHeader, ...], array: np.ndarray, where: str)
         raise InputError(
             f"{where} consists of {len(paths)} files of which some hold several frames ({names}); give one such file."
         )
-    pixels = _decode(slices[0].path, where)
+    pixels = _decode(slices[0], where)
     if pixels.shape != (slices[0].frames, *array.shape[1:]):
         raise InputError(f"{where} is damaged: it decodes to shape {pixels.shape}; export the CT again.")
     applied = _rescale_of_frames(slices, where)
@@ -98,10 +100,19 @@ def _rescale_of_frames(slices: tuple[SliceHeader, ...], where: str) -> tuple[flo
     return first.slope, first.intercept
 
 
-def _decode(path: Path, where: str) -> np.ndarray:
+def _decode(header: SliceHeader, where: str) -> np.ndarray:
+    check_name(header.path)
+    if not header.lowest_is_white:
+        return _execute(header.path, header.path.name, where)
+    with tempfile.TemporaryDirectory(prefix="ct2mrsynth-") as folder:
+        copy = Path(folder, "slice.dcm")
+        _copy_as_monochrome2(header.path, copy, where)
+        return _execute(copy, header.path.name, where)
+
+
+def _execute(path: Path, name: str, where: str) -> np.ndarray:
     import SimpleITK as sitk
 
-    check_name(path)
     try:
         reader = sitk.ImageFileReader()
         reader.SetImageIO("GDCMImageIO")
@@ -110,8 +121,35 @@ def _decode(path: Path, where: str) -> np.ndarray:
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise InputError(
-            f"{where} cannot be decoded: '{path.name}' is damaged or of an unknown compression ({reason})."
+            f"{where} cannot be decoded: '{name}' is damaged or of an unknown compression ({reason})."
         ) from error
+
+
+def _copy_as_monochrome2(path: Path, copy: Path, where: str) -> None:
+    """Copy a file with its photometric interpretation changed: the decoder would turn MONOCHROME1 values round.
+
+    It concerns display only: rescale slope and intercept apply to the values as they are stored (DICOM PS3.3
+    C.7.6.3.1.2 and C.11.1).
+    """
+    import pydicom
+
+    try:
+        dataset = pydicom.dcmread(
+            path, stop_before_pixels=True, force=True, specific_tags=["PhotometricInterpretation"]
+        )
+        place = dataset.get_item("PhotometricInterpretation").value_tell
+        shutil.copyfile(path, copy)
+        with open(copy, "r+b") as file:
+            file.seek(place)
+            found = file.read(len(LOWEST_IS_WHITE)) == LOWEST_IS_WHITE.encode()
+            file.seek(place)
+            file.write(b"MONOCHROME2")
+    except OSError as error:
+        raise InputError(f"{where} cannot be read: {error.strerror or error} ('{path.name}').") from error
+    if not found:  # the header is deflated: its places are not those of the file
+        raise InputError(
+            f"{where} is stored as {LOWEST_IS_WHITE} in a deflated file ('{path.name}'); export it uncompressed."
+        )
 
 
 def _store(pixels: np.ndarray, header: SliceHeader, target: np.ndarray) -> None:
