@@ -50,13 +50,15 @@ def stack_slices(headers: tuple[SliceHeader, ...], where: str) -> Stack:
         where: The series in words, for messages.
 
     Raises:
-        InputError: Too few slices, slices of different shape, a slice missing or doubled, uneven distances.
+        InputError: Too few slices, slices of different shape, a slice missing or doubled, uneven distances,
+            slices of several patients or coordinate systems.
     """
     if len(headers) < MINIMUM_SLICES:
         raise InputError(
             f"{where} has {len(headers)} slice{'s' if len(headers) > 1 else ''}; at least {MINIMUM_SLICES} are needed: "
             "give the folder with all slices of the CT."
         )
+    _check_one_scan(headers, where)
     _check_alike(headers, where)
     rows_and_columns = _orthonormal(headers[0], where)
     normal = np.cross(rows_and_columns[0], rows_and_columns[1])
@@ -75,6 +77,22 @@ def stack_slices(headers: tuple[SliceHeader, ...], where: str) -> Stack:
     # the middle of the stack is kept exactly when single positions are rounded
     matrix[:3, 3] = positions.mean(axis=0) - step * (len(positions) - 1) / 2
     return Stack(tuple(ordered), LPS_TO_RAS @ matrix, _tilt_note(step, normal))
+
+
+def _check_one_scan(headers: tuple[SliceHeader, ...], where: str) -> None:
+    """Refuse what only shares a series UID; no ID and no UID is named, the sentence may end in records."""
+    patients = {header.patient for header in headers} - {None}
+    if len(patients) > 1:
+        raise InputError(
+            f"{where} mixes slices of {len(patients)} patients (Patient ID) in one series; "
+            "export the CT of one patient alone."
+        )
+    systems = {header.frame_of_reference for header in headers} - {""}
+    if len(systems) > 1:
+        raise InputError(
+            f"{where} mixes slices of {len(systems)} coordinate systems (Frame of Reference UID) in one series, "
+            "which do not lie in one place; export one scan alone."
+        )
 
 
 def _check_alike(headers: tuple[SliceHeader, ...], where: str) -> None:

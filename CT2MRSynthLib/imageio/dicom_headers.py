@@ -6,18 +6,20 @@ import os
 import struct
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from CT2MRSynthLib.errors import InputError
 
-#: Read from each file. No tag of the patient is among them.
+#: Read from each file. Of the patient there is the ID alone, to tell one from another; it is not kept.
 TAGS = [
     "SOPClassUID",
     "ImageType",
     "Modality",
+    "PatientID",
+    "FrameOfReferenceUID",
     "SeriesInstanceUID",
     "SeriesNumber",
     "SeriesDescription",
@@ -79,6 +81,9 @@ class SliceHeader:
         useless: Why this is no slice of a scan, or an empty string.
         truncated: The file ends before its pixels do.
         lowest_is_white: MONOCHROME1: a viewer shows the lowest value white; the values themselves are HU all the same.
+        patient: A number that tells patients apart while the program runs and says nothing of them; None when the file
+            gives no ID.
+        frame_of_reference: UID of the coordinate system of the positions.
     """
 
     path: Path
@@ -100,6 +105,8 @@ class SliceHeader:
     useless: str
     truncated: bool
     lowest_is_white: bool = False
+    patient: int | None = field(default=None, repr=False)
+    frame_of_reference: str = field(default="", repr=False)
 
 
 def is_dicom(path: Path) -> bool:
@@ -159,6 +166,7 @@ def _slices(dataset, path: Path, truncated: bool) -> Iterator[SliceHeader]:
     if frames > MAXIMUM_FRAMES:
         raise ValueError(f"it claims to hold {frames} frames")
     number = dataset.get("SeriesNumber")
+    patient = str(dataset.get("PatientID") or "").strip()
     common = {
         "path": path,
         "frames": frames,
@@ -171,6 +179,8 @@ def _slices(dataset, path: Path, truncated: bool) -> Iterator[SliceHeader]:
         "columns": int(dataset.Columns),
         "padding": _padding(dataset),
         "truncated": truncated,
+        "patient": hash(patient) if patient else None,  # of text, Python's hash is another in each process
+        "frame_of_reference": str(dataset.get("FrameOfReferenceUID") or "").strip(),
         "lowest_is_white": str(dataset.get("PhotometricInterpretation") or "").strip().upper() == LOWEST_IS_WHITE,
     }
     for frame in range(frames):

@@ -2,7 +2,6 @@
 
 import shutil
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -240,6 +239,23 @@ def test_mixed_slices_are_refused(tmp_path, words, hu, tags):
     write_series(tmp_path / "a", HU[:6], series="1.2.3")
     write_series(tmp_path / "b", hu, series="1.2.3", origin=(-30, -40, 115), **tags)
     assert words in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "words, keyword, values",
+    [
+        ("2 patients", "PatientID", (PATIENT_ID, "PID-4712")),
+        ("2 coordinate systems", "FrameOfReferenceUID", ("1.2.40.1", "1.2.40.2")),
+    ],
+)
+def test_what_only_shares_a_series_uid_is_refused_and_not_named(tmp_path, words, keyword, values):
+    write_series(tmp_path / "a", HU[:6], series="1.2.3", **{keyword: values[0]})
+    write_series(tmp_path / "b", HU[6:], series="1.2.3", origin=(-30, -40, 115), **{keyword: values[1]})
+    sentence = refusal(tmp_path)
+    assert words in sentence and not any(value in sentence for value in values)
+    for value in (values[0], ""):  # the same, or not given in some of the files
+        write_series(tmp_path / "b", HU[6:], series="1.2.3", origin=(-30, -40, 115), **{keyword: value})
+        np.testing.assert_array_equal(read_ct(tmp_path).array, HU)
 
 
 def test_too_few_slices_are_refused(tmp_path):
