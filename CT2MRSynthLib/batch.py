@@ -168,7 +168,7 @@ class _Run:
                 self._make(ct, boxes)
         except Exception as error:  # a CT that fails in whatever way must not stop the others
             _raise_if_stopped(error)
-            self._fail_ct(ct, self._sentence(error, ct.task.ct))
+            self._fail_ct(ct, self._sentence(error, ct.task.ct), self._sentence(error, ct.task.ct, kept=True))
         self._overview(ct)
         self.progress.drop(*ct.stages.values(), *(stage for box in ct.boxes for stage in box.stages))
         self._save()
@@ -320,11 +320,12 @@ class _Run:
         self.progress.fail(message, ct=ct.name, **level)
         return message
 
-    def _fail_ct(self, ct: _CT, message: str) -> None:
-        ct.entry["error"] = message
+    def _fail_ct(self, ct: _CT, message: str, kept: str) -> None:
+        """Tell the message, keep what may stand in the report."""
+        ct.entry["error"] = kept
         left = [box for box in ct.boxes if box.entry["status"] == "failed" and not box.entry["error"]]
         for box in left:
-            box.entry["error"] = message
+            box.entry["error"] = kept
         self.progress.fail(message, boxes=len(left), ct=ct.name)
 
     def _tell_device_warnings(self) -> None:
@@ -336,9 +337,9 @@ class _Run:
         self.told = len(warnings)
         self.report["device"] = self.synthesizer.description
 
-    def _sentence(self, error: Exception, *paths: Path) -> str:
+    def _sentence(self, error: Exception, *paths: Path, kept: bool = False) -> str:
         if isinstance(error, CT2MRSynthError):
-            return self._clean(str(error), *paths)
+            return self._clean(error.for_records if kept else str(error), *paths)
         if isinstance(error, MemoryError):
             return "There is not enough memory; close other programs or ask for fewer slices."
         if isinstance(error, OSError):

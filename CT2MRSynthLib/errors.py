@@ -3,9 +3,21 @@
 All are ``ValueError``: a caller that knows nothing of this package, such as a Slicer panel, shows the sentence as is.
 """
 
+from __future__ import annotations
+
 
 class CT2MRSynthError(ValueError):
-    """Base of every error this package raises on purpose."""
+    """Base of every error this package raises on purpose.
+
+    Args:
+        message: The sentence for the user.
+        for_records: The same without what must not be kept, such as the description of a series, which may name a
+            patient. None: the sentence itself.
+    """
+
+    def __init__(self, message: str = "", for_records: str | None = None) -> None:
+        super().__init__(message)
+        self.for_records = message if for_records is None else for_records
 
 
 class InputError(CT2MRSynthError):

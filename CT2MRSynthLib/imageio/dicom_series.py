@@ -145,13 +145,17 @@ def choose(folder: DicomFolder, wanted: str | int | None, where: str) -> Series:
             return folder.series[0]
         raise UsageError(
             f"{where} holds {len(folder.series)} image series: {listing}; say which one with --series, by its number, "
-            "its UID or its place in this list (#1, #2 ...)."
+            "its UID or its place in this list (#1, #2 ...).",
+            f"{where} holds {len(folder.series)} image series; say which one with --series.",
         )
     fitting = _fitting(folder.series, str(wanted).strip())
     if len(fitting) == 1:
         return fitting[0]
     how = "fits none" if not fitting else "fits more than one"
-    raise UsageError(f"--series {wanted} {how} of these image series: {listing}; give a UID or a place such as #1.")
+    raise UsageError(
+        f"--series {wanted} {how} of these image series: {listing}; give a UID or a place such as #1.",
+        f"--series {how} of the {len(folder.series)} image series; give a UID or a place such as #1.",
+    )
 
 
 def _fitting(series: tuple[Series, ...], wanted: str) -> list[Series]:

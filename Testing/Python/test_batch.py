@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ from PIL import Image
 torch = pytest.importorskip("torch", reason="no torch")
 
 import runs  # noqa: E402
+from dicom_samples import write_series  # noqa: E402
 
 from CT2MRSynthLib.batch import run_job  # noqa: E402
 from CT2MRSynthLib.errors import BundleError, Cancelled, OutputError  # noqa: E402
 from CT2MRSynthLib.job import Job, Options, Task, job_from_paths, name_tasks  # noqa: E402
+from CT2MRSynthLib.progress import Progress  # noqa: E402
 from CT2MRSynthLib.report import SKIPPED, without_folders  # noqa: E402
 from CT2MRSynthLib.steps import Steps  # noqa: E402
 
@@ -165,6 +168,21 @@ def test_an_image_that_is_no_ct_is_refused_and_leaves_nothing(material, tmp_path
     assert report["exit_status"] == 1
     assert "no CT" in report["cts"][0]["error"]
     assert runs.files_below(tmp_path / "out") == ["report.json"]
+
+
+@pytest.mark.parametrize("series", [None, "1.2.99"])
+def test_series_to_choose_from_are_told_but_not_kept(material, tmp_path, series):
+    for index, uid in enumerate(("1.2.3.4711", "1.2.3.4712")):
+        write_series(tmp_path / "ct" / str(index), series=uid, SeriesDescription="Erika M")
+    heard = []
+    progress = Progress([SimpleNamespace(send=heard.append)])
+    tasks = name_tasks([Task(tmp_path / "ct", (material / "boxes.mrk.json",), tmp_path / "out", series=series)])
+    report = run_job(Job(tasks, tmp_path / "out", job(material, tmp_path).options), progress)
+    (told,) = [event["message"] for event in heard if event["event"] == "error"]
+    assert "Erika M" in told and "1.2.3.4711" in told
+    assert "image series" in report["cts"][0]["error"] and "--series" in report["cts"][0]["error"]
+    kept = (tmp_path / "out" / "report.json").read_text()
+    assert not any(words in kept for words in ("Erika", "1.2.3.47", "1.2.99"))
 
 
 def test_a_box_that_fails_does_not_stop_the_others(material, tmp_path):
