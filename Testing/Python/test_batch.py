@@ -134,6 +134,7 @@ def test_another_ct_box_or_model_under_the_same_name_is_noticed(material, tmp_pa
     runs.write_boxes(copy / "boxes.mrk.json", "L3-L4", centers=[[1, 0, 20]])
     reasons.append(run_job(job(copy, out))["cts"][0]["boxes"][0]["reason"])
     card = runs.load(copy / "bundle" / "card.json")
+    del card["card_sha256"]  # changed on purpose
     (copy / "bundle" / "card.json").write_text(json.dumps({**card, "ct_window": [-100.0, 300.0]}))
     reasons.append(run_job(job(copy, out))["cts"][0]["boxes"][0]["reason"])
     assert reasons == ["another input", "another box", "another model card"]
