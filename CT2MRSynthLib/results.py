@@ -6,6 +6,7 @@ can decide whether anything is left to do.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -50,8 +51,14 @@ class ResultFiles:
 
     @property
     def staging(self) -> Path:
-        """Where they are before all three are whole; left only by a process that was killed, removed by the next."""
-        return self.folder / f".{self.stem}_sMRT2.part"
+        """Where this process keeps them before all three are whole."""
+        return self.folder / f".{self.stem}_sMRT2.{os.getpid()}.part"
+
+    def remove_abandoned(self) -> None:
+        """Remove what a killed process left before its three files were whole, but nothing of one that still runs."""
+        for path in self.folder.glob(f".{glob.escape(self.stem)}_sMRT2.*.part"):
+            if not _runs(path.name.split(".")[-2]):
+                shutil.rmtree(path, ignore_errors=True)
 
     def names(self) -> dict[str, str]:
         """File names."""
@@ -69,7 +76,7 @@ def find_complete(files: ResultFiles, request: dict) -> tuple[dict | None, str]:
         files: Where it would be.
         request: All that the result depends on, ready for JSON.
     """
-    shutil.rmtree(files.staging, ignore_errors=True)
+    files.remove_abandoned()
     try:
         found = json.loads(files.sidecar.read_text(encoding="utf-8"))
         asked, hashes = found["request"], found["files"]
@@ -161,6 +168,21 @@ def cannot_write(folder: Path, error: OSError) -> OutputError:
         f"The output folder {str(folder)!r} cannot be written: {error.strerror or error}; "
         "choose another with --out, or make room and check its rights."
     )
+
+
+def _runs(number: str) -> bool:
+    """Whether the process of that number runs on this machine; on Windows asking would end it, so there: yes."""
+    if not number.isdigit() or int(number) == os.getpid():
+        return False
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(int(number), 0)
+    except PermissionError:  # another user's
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 def file_sha256(path: Path) -> str:

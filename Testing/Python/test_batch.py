@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -328,6 +330,19 @@ def test_a_ct_under_another_name_gives_the_same_bytes(material, tmp_path):
 )
 def test_no_folder_name_enters_the_report(text, known, expected):
     assert without_folders(text, Path(known)) == expected
+
+
+def test_what_another_running_process_is_writing_is_left_alone(material, tmp_path):
+    running, ended = (subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) for _ in range(2))
+    ended.communicate(b"\n")
+    try:
+        for process in (running, ended):
+            (tmp_path / f".a_L4-L5_sMRT2.{process.pid}.part").mkdir()
+        run_job(job(material, tmp_path))
+        left = [path.name for path in tmp_path.glob(".*.part")]
+        assert left == [f".a_L4-L5_sMRT2.{running.pid}.part"]
+    finally:
+        running.communicate(b"\n")
 
 
 def test_several_discs_of_a_ct_are_shown_on_one_sheet(material, tmp_path):
