@@ -13,8 +13,9 @@ from CT2MRSynthLib.volume import Volume
 #: Hounsfield units of air: what lies outside the CT.
 AIR = -1024.0
 
-#: Upper limit of samples along one edge of an output voxel; 24 resolve a 12 mm slab of a 0.5 mm CT.
-MAXIMUM_SAMPLES = 24
+#: Upper limits of samples along the edges of an output voxel, so that an absurd box cannot keep a machine busy for
+#: hours: pixels of 12 mm and slices of 64 mm are still resolved on a 0.5 mm CT.
+MAXIMUM_SAMPLES = (24, 24, 128)
 
 #: Range of Hounsfield units: DICOM padding (-2000, -3024 ...) counts as air, all above 3071 as metal.
 CT_RANGE = (-1024.0, 3071.0)
@@ -81,17 +82,17 @@ def resample(
 def _sample_offsets(volume: Volume, grid: Grid, footprint: np.ndarray) -> np.ndarray:
     """World offsets of the samples of one output voxel from its center, shape (n, 3), mm."""
     directions = grid.ijk_to_ras[:3, :3] / grid.spacing
-    steps = [_samples_along(volume, directions[:, axis], footprint[axis]) for axis in range(3)]
+    steps = [_samples_along(volume, directions[:, axis], footprint[axis], MAXIMUM_SAMPLES[axis]) for axis in range(3)]
     ticks = [(np.arange(n) + 0.5) / n - 0.5 for n in steps]
     mesh = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1).reshape(-1, 3)
     return (mesh * footprint) @ directions.T
 
 
-def _samples_along(volume: Volume, direction: np.ndarray, length: float) -> int:
+def _samples_along(volume: Volume, direction: np.ndarray, length: float, most: int) -> int:
     """How many samples keep one voxel of the input from slipping between two of them."""
     inverse = np.linalg.inv(volume.ijk_to_ras[:3, :3])
     voxels = np.linalg.norm(inverse @ direction) * length
-    return int(np.clip(np.ceil(voxels - 1e-6), 1, MAXIMUM_SAMPLES))
+    return int(np.clip(np.ceil(voxels - 1e-6), 1, most))
 
 
 def _plane_points(grid: Grid, k: int) -> np.ndarray:

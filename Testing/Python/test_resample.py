@@ -91,6 +91,16 @@ def test_slice_profile_averages_over_the_thickness_asked_for():
     assert thick - thin == pytest.approx((8 / 0.5) ** 2 / 12, rel=0.05)
 
 
+@pytest.mark.parametrize("k", [30, 31, 32, 50, 57])
+def test_a_thick_slab_misses_no_slice(k):
+    array = np.zeros((100, 8, 8), dtype=np.int16)
+    array[k] = 3000
+    volume = Volume(array, np.diag([-1.0, -1.0, 0.5, 1.0]))
+    frame = DiscFrame(volume.corners().mean(axis=0), np.eye(3), [4.0, 4.0, 40.0])
+    # one slice of 0.5 mm in 40 mm, wherever it lies
+    assert resample(volume, frame.grid(1, 4), 40.0).array == pytest.approx(3000 * 0.5 / 40, rel=0.05)
+
+
 def test_outside_is_air_and_its_share_is_told():
     volume = body()
     low, high = volume.corners().min(axis=0), volume.corners().max(axis=0)
