@@ -5,22 +5,13 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import pytest
 from dicom_samples import body_ct, write_series
+from refusals import refusal
 
-from CT2MRSynthLib.errors import InputError
 from CT2MRSynthLib.imageio import archive as archive_module
 from CT2MRSynthLib.imageio import read_ct
 
 HU = body_ct()
-
-
-def refusal(path) -> str:
-    with pytest.raises(InputError) as caught:
-        read_ct(path)
-    sentence = str(caught.value)
-    assert "\n" not in sentence and len(sentence) > 20
-    return sentence
 
 
 def test_zip_equals_its_folder_and_leaves_nothing_behind(tmp_path, monkeypatch):

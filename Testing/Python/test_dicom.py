@@ -14,20 +14,13 @@ from dicom_samples import (
     write_report,
     write_series,
 )
+from refusals import refusal
 
-from CT2MRSynthLib.errors import InputError, UsageError
+from CT2MRSynthLib.errors import UsageError
 from CT2MRSynthLib.imageio import list_series, read_ct
 
 HU = body_ct()
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-
-
-def refusal(path, series=None, error=InputError) -> str:
-    with pytest.raises(error) as caught:
-        read_ct(path, series)
-    sentence = str(caught.value)
-    assert "\n" not in sentence and len(sentence) > 20
-    return sentence
 
 
 def test_hounsfield_units_and_matrix_follow_the_tags(tmp_path):

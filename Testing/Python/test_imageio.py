@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from dicom_samples import body_ct, write_series
+from refusals import refusal
 
 from CT2MRSynthLib.errors import InputError, OutputError
 from CT2MRSynthLib.imageio import hash_input, list_series, read_ct, write_volume
@@ -31,14 +32,6 @@ def save(path, array=HU, ijk_to_ras=OBLIQUE, compress=False):
     image.SetOrigin(lps[:3, 3].tolist())
     sitk.WriteImage(image, str(path), compress)
     return path
-
-
-def refusal(path) -> str:
-    with pytest.raises(InputError) as caught:
-        read_ct(path)
-    sentence = str(caught.value)
-    assert "\n" not in sentence and len(sentence) > 20
-    return sentence
 
 
 @pytest.mark.parametrize("matrix", [OBLIQUE, LEFT_HANDED], ids=["right-handed", "left-handed"])

@@ -3,6 +3,7 @@ import pytest
 from bodies import asymmetric_hounsfield, body, oblique_frame, tilted_axes
 
 from CT2MRSynthLib.errors import InputError
+from CT2MRSynthLib.imageio import read_ct, write_volume
 from CT2MRSynthLib.resample import resample
 
 pytest.importorskip("slicer", reason="no MRML: install slicer-core")
@@ -34,6 +35,18 @@ def test_voxels_are_shared_not_copied(mrml_scene):
     volume = volume_from_node(node)
     volume.array[3, 2, 1] = 777
     assert node.GetImageData().GetScalarComponentAsDouble(1, 2, 3, 0) == 777
+
+
+def test_one_ct_gives_one_picture_from_every_file_format_and_from_a_node(mrml_scene, tmp_path):
+    ct = body(axes=tilted_axes(4, 11, -6))
+    grid = oblique_frame((40, 40, 4)).grid(1, 48)
+    expected = resample(ct, grid).array
+    assert np.abs(expected - expected[:, :, ::-1]).mean() > 20  # a picture that tells left from right
+    copies = [
+        read_ct(write_volume(tmp_path / f"ct{ending}", ct.array, ct.ijk_to_ras)) for ending in (".nrrd", ".nii.gz")
+    ]
+    for copy in (*copies, volume_from_node(add_ct(mrml_scene, ct))):
+        np.testing.assert_allclose(resample(copy, grid).array, expected, atol=0.05)
 
 
 def test_voxels_outlive_the_node(mrml_scene):
