@@ -1,4 +1,4 @@
-"""The parameters of one simulated subject: sizes, shape variation, age and severities of degeneration."""
+"""The sizes of one simulated subject: typical adult values, individual variation, and what severities do to them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from CT2MRSynthLib.levels import LEVELS
+from CT2MRSynthLib.phantom.severities import DISC_NAMES, Severities
 
 #: Vertebrae from superior to inferior; disc ``n`` lies below vertebra ``n``, so LEVELS[m] is disc m + 1.
 VERTEBRAE = ("T12", "L1", "L2", "L3", "L4", "L5", "S1", "S2")
 FIRST_DISC = 1
-DISCS = len(VERTEBRAE) - 1
+DISCS = len(DISC_NAMES)
 
 # Typical adult values from superior to inferior, in mm and degrees.
 _BODY_HEIGHT = np.array([24.0, 25.5, 26.5, 27.0, 27.0, 26.5, 27.0, 22.0])
@@ -31,34 +31,21 @@ _PEDICLE_WIDTH = np.array([3.6, 3.7, 4.0, 4.6, 5.8, 8.0, 9.0, 8.0])
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One subject. Arrays per vertebra have 8 entries (``VERTEBRAE``), arrays per disc 7 (the first is T12-L1).
+    """One subject. Arrays per vertebra have 8 entries (``VERTEBRAE``), per disc 7 (``DISC_NAMES``), per facet (7, 2).
 
-    Severities run from 0 (none) to 1 (severe): ``degeneration``, ``facet_hypertrophy``, ``stenosis``, ``bulge`` and
-    ``protrusion`` per disc; ``infiltration`` (fat in muscle), ``osteoporosis`` and ``calcification`` per subject.
+    All lengths in mm, all angles in degrees. What is random here does not depend on severities, so that the same seed
+    with another severity is the same person.
     """
 
     seed: int
-    age: float
-    male: bool
-    scale: float
-    fatness: float
-    infiltration: float
-    osteoporosis: float
-    calcification: float
+    severity: Severities
     body_height: np.ndarray
     body_width: np.ndarray
     body_depth: np.ndarray
     body_power: np.ndarray
     body_notch: np.ndarray
     disc_height: np.ndarray
-    degeneration: np.ndarray
-    bulge: np.ndarray
-    protrusion: np.ndarray
     protrusion_side: np.ndarray
-    vacuum: np.ndarray
-    facet_hypertrophy: np.ndarray
-    stenosis: np.ndarray
-    osteophyte: np.ndarray
     concavity: np.ndarray
     facet_apart: np.ndarray
     facet_angle: np.ndarray
@@ -80,7 +67,6 @@ class Anatomy:
     psoas: float
     back_muscle: float
     lamina_fat: float
-    vessel: dict
 
     def __post_init__(self) -> None:
         # single precision throughout: one double among the factors would double the time of every array operation
@@ -88,63 +74,47 @@ class Anatomy:
             if isinstance(value, np.ndarray) and value.dtype == np.float64:
                 object.__setattr__(self, name, value.astype(np.float32))
 
+    @property
+    def scale(self) -> float:
+        """Factor on all lengths."""
+        return self.severity.size
+
     @classmethod
-    def draw(cls, seed: int, rng: np.random.Generator) -> Anatomy:
-        """A random subject.
+    def build(cls, seed: int, severity: Severities, rng: np.random.Generator) -> Anatomy:
+        """The sizes of a subject with given severities.
 
         Args:
             seed: Recorded.
-            rng: Source of randomness.
+            severity: What the subject has.
+            rng: Source of individual variation.
         """
         n, m = len(VERTEBRAE), DISCS
-        age = rng.uniform(22, 86)
-        old = (age - 22) / 64
-        male = bool(rng.integers(2))
-        scale = float(np.clip((1.04 if male else 0.95) * rng.normal(1.0, 0.045), 0.84, 1.18))
+        s, scale = severity, severity.size
+        old = (s.age - 22) / 64
 
-        def vary(size: int, sd: float) -> np.ndarray:
+        def vary(size, sd: float) -> np.ndarray:
             return np.clip(rng.normal(1.0, sd, size), 1 - 2.5 * sd, 1 + 2.5 * sd)
 
-        load = np.array([0.5, 0.55, 0.65, 0.8, 1.1, 1.1, 0.0])
-        degeneration = np.clip(rng.beta(1.6, 2.2, m) * 0.75 * load + 0.55 * old * load * rng.uniform(0.5, 1.3), 0, 1)
-        hypertrophy = np.clip(0.6 * degeneration * rng.uniform(0.3, 1.4, m) + 0.3 * old * rng.uniform(0, 1, m), 0, 1)
-        stenosis = np.clip(rng.beta(1.1, 3.5, m) * (0.4 + 0.8 * degeneration) * load, 0, 0.9)
-        bulge = np.clip(degeneration * rng.uniform(0.2, 1.1, m), 0, 1)
-        protrusion = np.where(rng.random(m) < 0.3, rng.uniform(0.2, 1.0, m), 0.0) * (degeneration > 0.25)
         width_factor = vary(1, 0.05) * vary(n, 0.02)
         depth_factor = vary(1, 0.06) * vary(n, 0.02)
         lordosis = rng.normal(1.0, 0.3)
         tilt = np.array([-15, -13, -10, -4, 4, 15, 33, 50.0]) * np.clip(lordosis, 0.3, 1.6) + rng.normal(0, 4)
         tilt += rng.normal(0, 1.5, n)
         phase = np.arange(n) / (n - 1)
-        scoliosis = rng.normal(0, 5) * np.sin(2 * np.pi * (phase * rng.uniform(0.5, 1.0) + rng.random()))
-        rotation = rng.normal(0, 4) * np.sin(2 * np.pi * (phase * rng.uniform(0.4, 0.9) + rng.random()))
+        scoliosis = np.sin(2 * np.pi * (phase * rng.uniform(0.5, 1.0) + rng.random()))
+        rotation = np.sin(2 * np.pi * (phase * rng.uniform(0.4, 0.9) + rng.random()))
         canal = vary(1, 0.07) * scale**0.5
-        loss = np.where(np.arange(m) < 6, 1 - 0.6 * np.clip(degeneration - 0.3, 0, 1), 1)
         return cls(
             seed=seed,
-            age=age,
-            male=male,
-            scale=scale,
-            fatness=float(np.clip(rng.beta(1.5, 2.2), 0.02, 1)),
-            infiltration=float(np.clip(rng.normal(0.18 + 0.5 * old**1.5, 0.15), 0.02, 0.9)),
-            osteoporosis=float(np.clip(rng.normal(0.15 + 0.65 * old, 0.18), 0, 1)),
-            calcification=float(np.clip(rng.normal(1.4 * old - 0.5, 0.3), 0, 1)),
+            severity=s,
             body_height=_BODY_HEIGHT * scale * vary(1, 0.04) * vary(n, 0.02),
             body_width=_BODY_WIDTH * scale * width_factor,
             body_depth=_BODY_DEPTH * scale * depth_factor,
             body_power=rng.uniform(1.9, 2.3) + rng.normal(0, 0.06, n),
             body_notch=np.clip(_BODY_NOTCH + rng.normal(0, 0.7) + rng.normal(0, 0.4, n), -1.5, 4.0),
-            disc_height=0.94 * _DISC_HEIGHT * scale * vary(m, 0.1) * loss,
-            degeneration=degeneration,
-            bulge=bulge,
-            protrusion=protrusion,
+            disc_height=0.94 * _DISC_HEIGHT * scale * vary(m, 0.1) * (1 - 0.55 * s.height_loss),
             protrusion_side=rng.uniform(-9, 9, m),
-            vacuum=(degeneration > 0.7) & (rng.random(m) < 0.35),
-            facet_hypertrophy=hypertrophy,
-            stenosis=stenosis,
-            osteophyte=np.clip(degeneration * old * rng.uniform(0.2, 1.6, m), 0, 1),
-            concavity=rng.uniform(1.5, 3.4) * vary(n, 0.15),
+            concavity=rng.uniform(1.5, 3.4) * vary(n, 0.15) * (1 + 0.25 * s.osteoporosis),
             facet_apart=(_FACET_APART * scale**0.6 * vary(1, 0.06) * vary(m, 0.03))[:, None] * vary((m, 2), 0.04),
             facet_angle=_FACET_ANGLE[:, None] + rng.normal(0, 6) + rng.normal(0, 5, (m, 2)),
             facet_offset=rng.normal(0, 1.0) + rng.normal(0, 0.7, (m, 2)),
@@ -152,45 +122,21 @@ class Anatomy:
             sac_depth=_SAC_DEPTH * canal * vary(m, 0.05),
             sac_trefoil=_SAC_TREFOIL * rng.uniform(0.3, 1.9),
             sac_gap=_SAC_GAP + rng.uniform(-0.4, 1.0),
-            flavum=2.6 + 2.2 * np.maximum(hypertrophy, stenosis) + rng.uniform(-0.4, 0.8, m),
+            flavum=2.6 + 2.2 * s.flavum_thickening + rng.uniform(-0.4, 0.8, m),
             pedicle_width=_PEDICLE_WIDTH * scale * vary(n, 0.05),
             tilt=tilt,
-            lateral_tilt=scoliosis + rng.normal(0, 1.2, n),
-            rotation=rotation + rng.normal(0, 0.8, n),
+            lateral_tilt=15 * s.scoliosis * scoliosis + rng.normal(0, 1.2, n),
+            rotation=12 * s.rotation * rotation + rng.normal(0, 0.8, n),
             wedge=np.array([0, -1, 0, 0, 2, 8, 3, 0.0]) + rng.normal(0, 1.0, n),
             lamina_thickness=float(rng.uniform(0.72, 1.12)),
             spinous_length=float(rng.normal(27, 2.5) * scale),
             spinous_drop=rng.normal(0, 2.5) + rng.normal(0, 1.5, n),
             spinous_side=rng.normal(0, 1.5, n),
-            psoas=float(np.clip(rng.normal(1.06 if male else 0.92, 0.12) - 0.14 * old, 0.6, 1.35)),
+            psoas=float(np.clip((1.06 if s.male else 0.92) + rng.normal(0, 0.12) - 0.14 * old, 0.6, 1.35)),
             back_muscle=float(np.clip(rng.normal(1.0, 0.07), 0.82, 1.2)),
             lamina_fat=float(rng.uniform(0.0, 1.0) * (0.35 + 0.65 * old)),
-            vessel=_draw_vessels(rng),
         )
 
     def record(self) -> dict:
-        """Severities per level as plain numbers, for JSON."""
-        per_disc = ("degeneration", "bulge", "protrusion", "facet_hypertrophy", "stenosis", "osteophyte", "vacuum")
-        levels = {
-            level: {name: round(float(getattr(self, name)[FIRST_DISC + n]), 3) for name in per_disc}
-            for n, level in enumerate(LEVELS)
-        }
-        subject = ("age", "scale", "fatness", "infiltration", "osteoporosis", "calcification")
-        numbers = {name: round(float(getattr(self, name)), 3) for name in subject}
-        return {"seed": self.seed, "male": self.male, **numbers, "levels": levels}
-
-
-def _draw_vessels(rng: np.random.Generator) -> dict:
-    """Aorta, vena cava, iliac vessels: offsets in mm from the front of the spine, and small vessels nearby."""
-    return {
-        "aorta_u": rng.uniform(-14, -3),
-        "aorta_r": rng.uniform(7.5, 10.5),
-        "aorta_gap": rng.uniform(0.5, 5),
-        "cava_u": rng.uniform(14, 22),
-        "cava_a": rng.uniform(8, 12),
-        "cava_b": rng.uniform(5.5, 9),
-        "bifurcation": rng.normal(4.25, 0.3),
-        "confluence": rng.normal(4.7, 0.2),
-        "small": rng.uniform([-55, 8, 0.8], [55, 60, 2.8], (16, 3)),
-        "drift": rng.normal(0, 6, (16, 2)),
-    }
+        """Seed and severities as plain numbers, for JSON."""
+        return {"seed": self.seed, **self.severity.record()}

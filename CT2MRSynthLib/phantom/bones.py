@@ -25,7 +25,7 @@ def body(a: Anatomy, n: int, u, v, w):
     lip = np.zeros_like(w)
     for disc, end in ((n - 1, 1.0), (n, -1.0)):
         if 0 <= disc < DISCS:
-            lip = lip + 4.0 * a.osteophyte[disc] * np.exp(-(((w - end * height / 2) / 3.0) ** 2))
+            lip = lip + 4.0 * a.severity.osteophytes[disc] * np.exp(-(((w - end * height / 2) / 3.0) ** 2))
     half_width = a.body_width[n] / 2 - 2.6 * waist + lip
     rim, radius = outline(
         u,
@@ -63,8 +63,8 @@ def facet_coordinates(a: Anatomy, disc: int, u, v):
 def articular(a: Anatomy, disc: int, u, v, w, superior: bool):
     """Signed distance of the superior process (of the vertebra below) or the inferior process (of that above)."""
     across, along = facet_coordinates(a, disc, u, v)
-    growth = 1.0 + 0.24 * a.facet_hypertrophy[disc]
-    gap = 0.65 - 0.35 * a.facet_hypertrophy[disc]
+    growth = 1.0 + 0.24 * a.severity.facet_hypertrophy[disc]
+    gap = 0.65 - 0.35 * a.severity.facet_hypertrophy[disc]
     size = a.scale**0.5 * growth
     sign = 1.0 if superior else -1.0
     low = min(max(disc - 1, 0), 4) / 4.0
@@ -82,7 +82,7 @@ def articular(a: Anatomy, disc: int, u, v, w, superior: bool):
 def joint(a: Anatomy, disc: int, u, v, w):
     """Signed distance of the facet joint's space, and of its capsule."""
     across, along = facet_coordinates(a, disc, u, v)
-    size = a.scale**0.5 * (1.0 + 0.24 * a.facet_hypertrophy[disc])
+    size = a.scale**0.5 * (1.0 + 0.24 * a.severity.facet_hypertrophy[disc])
     space = np.maximum(np.maximum(np.abs(across) - 1.0, np.abs(along) - 6.6 * size), np.abs(w) - 9.0)
     capsule_shape, _ = superellipse(across, along, 6.0 * size, 9.6 * size, 2.4)
     return space, np.maximum(capsule_shape, np.abs(w) - 10.0)
@@ -180,7 +180,7 @@ def _keep_joint_open(a: Anatomy, disc: int, coordinates, distance, sign: float):
     """Cut from a vertebra what would reach across the facet joint into its neighbor."""
     u, v, w = coordinates
     across, along = facet_coordinates(a, disc, u, v)
-    gap = 0.65 - 0.35 * a.facet_hypertrophy[disc]
+    gap = 0.65 - 0.35 * a.severity.facet_hypertrophy[disc]
     near = (np.abs(along) < 10.0) & (np.abs(w) < 10.0) & (np.abs(across) < 8.0)
     return np.where(near, np.maximum(distance, gap - sign * across), distance)
 

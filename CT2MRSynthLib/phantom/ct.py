@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from CT2MRSynthLib.phantom.canvas import Canvas
+from CT2MRSynthLib.phantom.severities import Severities
 from CT2MRSynthLib.phantom.tissues import Label, column, partner_indices
 
 
@@ -36,11 +37,11 @@ class CTSettings:
     contrast: bool
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, osteoporosis: float) -> CTSettings:
+    def draw(cls, rng: np.random.Generator, severity: Severities) -> CTSettings:
         """Random settings, from low-dose soft thick slices to sharp thin ones."""
         hu = column("hu") + column("hu_sd") * np.clip(rng.standard_normal(len(Label)), -1.8, 1.8)
-        hu[Label.MARROW] = np.clip(hu[Label.MARROW] + 70 - 165 * osteoporosis, 40, 320)
-        hu[Label.ARCH_MARROW] = np.clip(hu[Label.ARCH_MARROW] + 60 - 160 * osteoporosis, 60, 480)
+        hu[Label.MARROW] = np.clip(hu[Label.MARROW] + 70 - 165 * severity.osteoporosis, 40, 320)
+        hu[Label.ARCH_MARROW] = np.clip(hu[Label.ARCH_MARROW] + 60 - 160 * severity.osteoporosis, 60, 480)
         contrast = bool(rng.random() < 0.6)
         if contrast:
             hu[Label.ARTERY] = rng.uniform(120, 330)

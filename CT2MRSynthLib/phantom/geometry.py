@@ -27,6 +27,11 @@ class Pose:
         """Local mm to world RAS mm."""
         return self.origin + np.array([u, v, w]) @ self.axes
 
+    def near(self, corners: np.ndarray, reach: float) -> bool:
+        """Whether a box (corners in mm, shape (8, 3)) comes within ``reach`` mm of the frame's axial plane."""
+        w = (corners - self.origin) @ self.axes[2]
+        return bool(w.min() < reach and w.max() > -reach)
+
 
 def _axes(tilt: float, lateral: float, rotation: float) -> np.ndarray:
     """Rows right, anterior, superior; the superior axis leans anterior by ``tilt`` and right by ``lateral`` degrees."""

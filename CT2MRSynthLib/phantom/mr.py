@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from CT2MRSynthLib.phantom.canvas import Canvas
+from CT2MRSynthLib.phantom.severities import Severities
 from CT2MRSynthLib.phantom.tissues import Label, column, partner_indices
 
 #: The grey level that the 99th percentile of the signal takes; what is brighter than 255 is clipped.
@@ -45,7 +46,7 @@ class MRSettings:
     thickness: float
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, anatomy) -> MRSettings:
+    def draw(cls, rng: np.random.Generator, severity: Severities) -> MRSettings:
         """Random settings of a lumbar T2 protocol."""
         field = int(rng.integers(2))
         tr, te = rng.uniform(3000, 4500), rng.uniform(88, 112)
@@ -61,7 +62,7 @@ class MRSettings:
         signal = np.where(fat_label > 0, signal * rng.uniform(1.1, 1.35), signal)
         fat = signal * fat_label
         water = signal * (1 - fat_label)
-        age = (anatomy.age - 22) / 64
+        age = (severity.age - 22) / 64
         for label, low in ((Label.MARROW, 0.48), (Label.ARCH_MARROW, 0.58)):
             share = np.clip(low + 0.28 * age + rng.normal(0, 0.06), 0.2, 0.85)
             fat[label] = share * signal[Label.FAT] * 0.9
@@ -87,24 +88,20 @@ class MRSettings:
         return {"field_tesla": (1.5, 3.0)[self.field], **{n: round(getattr(self, n), 3) for n in names}}
 
 
-def signals(canvas: Canvas, settings: MRSettings, degeneration: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+def signals(canvas: Canvas, settings: MRSettings) -> tuple[np.ndarray, np.ndarray]:
     """Water and fat signal at each sample point.
 
     Args:
         canvas: Tissue.
         settings: The scan.
-        degeneration: Degeneration 0..1 of the disc at hand: its nucleus darkens.
     """
-    water, fat = settings.water.copy(), settings.fat.copy()
-    dark = np.clip(1.25 * np.asarray(degeneration) + 0.05, 0, 1)
-    water[Label.NUCLEUS] *= 1.0 - 0.72 * dark
     partner = partner_indices()
     # the mineral of spongy bone hardly darkens its marrow: only where bone is dense is there no signal
     bone = np.isin(canvas.label, (Label.MARROW, Label.ARCH_MARROW))
     mottled = np.clip((canvas.mix - 0.2) / 0.7, 0, 1) + 1.6 * (np.minimum(canvas.mix, 0.2) - 0.06)
     mix = np.where(bone, np.minimum(mottled, 1.0), canvas.mix)
     result = []
-    for table in (water.astype(np.float32), fat.astype(np.float32)):
+    for table in (settings.water.astype(np.float32), settings.fat.astype(np.float32)):
         first, second = table[canvas.label], table[partner][canvas.label]
         result.append(first + (second - first) * mix)
     return result[0], result[1]

@@ -22,14 +22,14 @@ class NoiseSpace:
         white = rng.standard_normal((_NODES,) * 3).astype(np.float32)
         table = ndimage.gaussian_filter(white, 1.0, mode="wrap")
         self._table = (table - table.mean()) / table.std()
-        self._shift = rng.uniform(0, _NODES, (64, 3))
+        self._shift = rng.uniform(0, _NODES, (256, 3))
 
     def __call__(self, field: int, x, y, z, wavelength) -> np.ndarray:
-        """Field number ``field`` at points in mm; ``wavelength`` in mm, one number or one per axis."""
+        """Field number ``field`` (0 to 255) at points in mm; ``wavelength`` in mm, one number or one per axis."""
         wavelength = np.broadcast_to(np.asarray(wavelength, dtype=float), (3,))
         index = [
             np.asarray(c, dtype=np.float32) * np.float32(4.0 / w) + np.float32(s)
-            for c, w, s in zip((x, y, z), wavelength, self._shift[field % 64], strict=True)
+            for c, w, s in zip((x, y, z), wavelength, self._shift[field], strict=True)
         ]
         return ndimage.map_coordinates(self._table, index, order=1, mode="grid-wrap", output=np.float32)
 
@@ -65,6 +65,11 @@ class Lattice:
         """The eight outermost points, shape (8, 3)."""
         ends = np.stack(np.meshgrid(*[[0, n - 1] for n in self.shape], indexing="ij"), axis=-1).reshape(-1, 3)
         return self.origin + ends @ self.steps
+
+    def part(self, at: tuple[slice, slice, slice]) -> Lattice:
+        """The lattice of a block of points, given by slices with start and stop."""
+        origin = self.origin + np.array([s.start for s in at]) @ self.steps
+        return Lattice(origin, self.steps, tuple(s.stop - s.start for s in at))
 
     def smooth(self, function: Callable, spacing: float) -> list[np.ndarray]:
         """Evaluate a slowly varying function on nodes about ``spacing`` mm apart and interpolate linearly.

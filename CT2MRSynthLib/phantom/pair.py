@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
@@ -12,12 +12,13 @@ from scipy import ndimage
 from CT2MRSynthLib.frame import DiscFrame
 from CT2MRSynthLib.levels import LEVELS
 from CT2MRSynthLib.phantom import ct, mr
-from CT2MRSynthLib.phantom.canvas import Canvas
+from CT2MRSynthLib.phantom.landmarks import disc_index
 from CT2MRSynthLib.phantom.noise import Lattice
-from CT2MRSynthLib.phantom.scene import Subject, disc_index
+from CT2MRSynthLib.phantom.sampling import sample
+from CT2MRSynthLib.phantom.scene import Subject
 
 PIXELS = 256
-PLANES = 5
+PLANES = 3
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,13 @@ class Pair:
     truth: dict
 
 
-def render_pair(seed: int, level: str | None = None, jitter: float = 1.0, misalignment: float = 0.5) -> Pair:
+def render_pair(
+    seed: int,
+    level: str | None = None,
+    jitter: float = 1.0,
+    misalignment: float = 0.5,
+    severity: Mapping[str, object] | None = None,
+) -> Pair:
     """Render CT and T2 of one disc level of one subject.
 
     Args:
@@ -47,63 +54,56 @@ def render_pair(seed: int, level: str | None = None, jitter: float = 1.0, misali
         level: One of ``frame.LEVELS``; None: drawn from the seed.
         jitter: Strength of the random displacement of the box against the crop rule; 0: exactly the rule.
         misalignment: Standard deviation in mm of the MR's displacement against the CT.
+        severity: Severities to set, by name; the others follow from the seed.
     """
-    subject = Subject(seed)
+    subject = Subject(seed, severity)
     rng = np.random.default_rng([seed, 100])
     drawn = LEVELS[int(rng.choice(5, p=[0.12, 0.16, 0.22, 0.28, 0.22]))]
     level = level or drawn
     rng = np.random.default_rng([seed, 101 + disc_index(level)])
-    exact = subject.frame(level)
-    frame = _displaced(exact, rng, jitter)
-    ct_settings = ct.CTSettings.draw(np.random.default_rng([seed, 10]), subject.anatomy.osteoporosis)
-    mr_settings = mr.MRSettings.draw(np.random.default_rng([seed, 11]), subject.anatomy)
-    canvas, offsets = paint_slab(subject, frame, 4.0 + min(ct_settings.thickness, 3.0) * 0.7, rng)
-    shape = (PLANES, PIXELS, PIXELS)
+    frame = _displaced(subject.frame(level), rng, jitter)
+    ct_settings = ct.CTSettings.draw(np.random.default_rng([seed, 10]), subject.severity)
+    mr_settings = mr.MRSettings.draw(np.random.default_rng([seed, 11]), subject.severity)
+
+    def values(canvas):
+        return [ct.hounsfield(canvas, ct_settings), *mr.signals(canvas, mr_settings)]
+
+    (hu, water, fat), labels, offsets = sample_slab(subject, frame, 4.0 + 0.7 * ct_settings.thickness, values)
     pixel = float(frame.extent[0] / PIXELS)
-    hu = ct.hounsfield(canvas, ct_settings).reshape(shape)
-    hu = np.tensordot(_profile(offsets, 4.0, min(ct_settings.thickness, 3.0)), hu, axes=1)
+    hu = np.tensordot(profile(offsets, 4.0, ct_settings.thickness), hu, axes=1)
     tilt = np.arctan2(frame.axes[2, 1], frame.axes[2, 2])
     ct_picture = ct.finish_slice(hu, ct_settings, pixel, tilt, rng)
-    water, fat = (
-        s.reshape(shape) for s in mr.signals(canvas, mr_settings, subject.anatomy.degeneration[disc_index(level)])
-    )
-    weights = _profile(offsets, mr_settings.thickness, 0.3)
+    weights = profile(offsets, mr_settings.thickness, 0.3)
     water, fat = np.tensordot(weights, water, axes=1), np.tensordot(weights, fat, axes=1)
-    if misalignment > 0:
-        water, fat = _moved((water, fat), rng, misalignment / pixel)
+    shift = np.clip(rng.standard_normal(2), -2, 2) * misalignment
+    water, fat = (ndimage.shift(p, shift / pixel, order=1, mode="nearest") for p in (water, fat))
     mr_picture = mr.finish_slice(water, fat, mr_settings, pixel, rng)
     sac = (subject.landmarks(level).sac_center - frame.center) @ frame.axes.T / pixel
     truth = {
         "level": level,
         "sac_row_column": [float(127.5 - sac[1]), float(127.5 - sac[0])],
+        # the grid's rows run to posterior, its columns to the patient's left
+        "mr_shift_mm": {"posterior": round(float(shift[0]), 4), "left": round(float(shift[1]), 4)},
         "anatomy": subject.anatomy.record(),
         "ct": ct_settings.record(),
         "mr": mr_settings.record(),
     }
-    return Pair(np.clip(ct_picture, -1024, 3071), mr_picture, frame, canvas.label.reshape(shape)[PLANES // 2], truth)
+    return Pair(np.clip(ct_picture, -1024, 3071), mr_picture, frame, labels[PLANES // 2], truth)
 
 
-def paint_slab(subject: Subject, frame: DiscFrame, depth: float, rng: np.random.Generator) -> tuple[Canvas, np.ndarray]:
-    """Tissue in ``PLANES`` planes over ``depth`` mm; samples are scattered within their share of it, so that oblique
-    surfaces do not show as steps. Returns the canvas and the planes' offsets from the middle in mm."""
-    grid = frame.with_depth(depth).grid(slices=PLANES, pixels=PIXELS)
-    lattice = Lattice.from_matrix(grid.ijk_to_ras, (PLANES, PIXELS, PIXELS))
-    step = depth / PLANES
-    scatter = rng.uniform(-0.5, 0.5, lattice.shape).astype(np.float32) * np.float32(step)
-    jitter = [scatter * np.float32(c) for c in frame.axes[2]]
-    offsets = (np.arange(PLANES) - (PLANES - 1) / 2) * step
-    return subject.paint(lattice, jitter), offsets
+def sample_slab(
+    subject: Subject, frame: DiscFrame, depth: float, values, pixels: int = PIXELS
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Quantities in ``PLANES`` planes over ``depth`` mm of a box (see ``sampling.sample``).
 
-
-def render_slab(subject: Subject, frame: DiscFrame, settings: mr.MRSettings, rng: np.random.Generator):
-    """Water and fat signal in a box, averaged over the MR's slice thickness, each of shape (256, 256)."""
-    canvas, offsets = paint_slab(subject, frame, settings.thickness, rng)
-    weights = _profile(offsets, settings.thickness, 0.3)
-    degeneration = subject.anatomy.degeneration[disc_index(frame.level)]
-    return [
-        np.tensordot(weights, s.reshape(PLANES, PIXELS, PIXELS), axes=1)
-        for s in mr.signals(canvas, settings, degeneration)
-    ]
+    Returns:
+        The quantities and the labels, each of shape (PLANES, pixels, pixels), and the planes' offsets from the middle
+        in mm.
+    """
+    grid = frame.with_depth(depth).grid(slices=PLANES, pixels=pixels)
+    lattice = Lattice.from_matrix(grid.ijk_to_ras, (PLANES, pixels, pixels))
+    result, labels = sample(subject, lattice, values)
+    return result, labels, (np.arange(PLANES) - (PLANES - 1) / 2) * (depth / PLANES)
 
 
 def render_pairs(seeds: Iterable[int], processes: int | None = None, **options) -> Iterator[Pair]:
@@ -126,7 +126,7 @@ def _render(seed: int, options: dict) -> Pair:
     return render_pair(seed, **options)
 
 
-def _profile(offsets: np.ndarray, thickness: float, scan_thickness: float) -> np.ndarray:
+def profile(offsets: np.ndarray, thickness: float, scan_thickness: float) -> np.ndarray:
     """Weights of planes: a slice of ``thickness`` cut from slices of ``scan_thickness`` (two boxes convolved)."""
     half, ramp_width = thickness / 2, max(scan_thickness, 0.3)
     weights = np.clip((half + ramp_width / 2 - np.abs(offsets)) / ramp_width, 0, 1)
@@ -150,9 +150,3 @@ def _displaced(frame: DiscFrame, rng: np.random.Generator, strength: float) -> D
     size = 1.0 + strength * (0.03 + 0.05 * normal[6] + 0.12 * (uniform[1] - 0.3) * (wide > 1))
     extent = frame.extent * np.array([size, size, 1.0])
     return DiscFrame(frame.center + shift @ axes, axes, extent, frame.level)
-
-
-def _moved(pictures, rng: np.random.Generator, pixels: float):
-    """Pictures displaced alike by a fraction of a pixel to a few pixels: the patient lies differently in the MR."""
-    shift = np.clip(rng.standard_normal(2), -2, 2) * pixels
-    return [ndimage.shift(p, shift, order=1, mode="nearest") for p in pictures]

@@ -12,7 +12,8 @@ from CT2MRSynthLib.frame import DiscFrame
 from CT2MRSynthLib.levels import LEVELS
 from CT2MRSynthLib.phantom import ct, mr
 from CT2MRSynthLib.phantom.noise import Lattice
-from CT2MRSynthLib.phantom.pair import render_slab
+from CT2MRSynthLib.phantom.pair import profile, sample_slab
+from CT2MRSynthLib.phantom.sampling import sample
 from CT2MRSynthLib.phantom.scene import Landmarks, Subject
 from CT2MRSynthLib.volume import Volume
 
@@ -20,8 +21,6 @@ MATRIX = 320
 MARGIN_ABOVE, MARGIN_BELOW = 45.0, 40.0
 #: Slices painted at once: keeps memory near 300 MB.
 SLAB = 12
-#: Each voxel is the mean of so many samples along its thickness.
-SAMPLES = 2
 
 
 def phantom_ct(
@@ -39,7 +38,7 @@ def phantom_ct(
         The CT in HU (int16), the crop boxes and the landmarks from L1-L2 to L5-S1.
     """
     subject = Subject(seed)
-    settings = ct.CTSettings.draw(np.random.default_rng([seed, 10]), subject.anatomy.osteoporosis)
+    settings = ct.CTSettings.draw(np.random.default_rng([seed, 10]), subject.severity)
     frames = [subject.frame(level) for level in LEVELS]
     landmarks = [subject.landmarks(level) for level in LEVELS]
     matrix_ras, slices = _placed(subject, frames, matrix, spacing, thickness)
@@ -47,7 +46,7 @@ def phantom_ct(
     array = np.empty((slices, matrix, matrix), dtype=np.int16)
     for first in range(0, slices, SLAB):
         count = min(SLAB, slices - first)
-        hu = _painted(subject, settings, matrix_ras, first, count, matrix, thickness, rng)
+        hu = _sampled(subject, settings, matrix_ras, first, count, matrix)
         for k in range(count):
             # a thinner slice than the 4 mm of a disc picture carries more noise
             picture = ct.finish_slice(
@@ -102,8 +101,11 @@ def phantom_mr(seed: int, frame: DiscFrame) -> np.ndarray:
     """
     subject = Subject(seed)
     rng = np.random.default_rng([seed, 13, LEVELS.index(frame.level)])
-    settings = mr.MRSettings.draw(np.random.default_rng([seed, 11]), subject.anatomy)
-    return mr.finish_slice(*render_slab(subject, frame, settings, rng), settings, float(frame.extent[0] / 256), rng)
+    settings = mr.MRSettings.draw(np.random.default_rng([seed, 11]), subject.severity)
+    signals, _, offsets = sample_slab(subject, frame, settings.thickness, lambda canvas: mr.signals(canvas, settings))
+    weights = profile(offsets, settings.thickness, 0.3)
+    water, fat = (np.tensordot(weights, s, axes=1) for s in signals)
+    return mr.finish_slice(water, fat, settings, float(frame.extent[0] / 256), rng)
 
 
 def _placed(
@@ -113,21 +115,14 @@ def _placed(
     corners = np.vstack([frame.corners() for frame in frames])
     bottom, top = corners[:, 2].min() - MARGIN_BELOW, corners[:, 2].max() + MARGIN_ABOVE
     slices = int(np.ceil((top - bottom) / thickness))
-    middle = subject.soft.middle()
+    middle = subject.torso.middle()
     half = (matrix - 1) / 2 * spacing
     matrix_ras = np.diag([-spacing, -spacing, thickness, 1.0])
     matrix_ras[:3, 3] = [middle[0] + half, middle[1] + half, bottom]
     return matrix_ras, slices
 
 
-def _painted(subject, settings, matrix_ras, first: int, count: int, matrix: int, thickness: float, rng) -> np.ndarray:
-    """HU of some slices before blur and noise, the mean of ``SAMPLES`` planes per slice scattered over a voxel."""
-    fine = matrix_ras.copy()
-    fine[:3, 2] /= SAMPLES
-    fine[:3, 3] -= fine[:3, 2] * (SAMPLES - 1) / 2
-    shape = (count * SAMPLES, matrix, matrix)
-    lattice = Lattice.from_matrix(fine, shape, first * SAMPLES)
-    edges = np.abs(np.diag(fine)[:3])
-    jitter = [np.float32(edge) * (rng.random(shape, dtype=np.float32) - np.float32(0.5)) for edge in edges]
-    hu = ct.hounsfield(subject.paint(lattice, jitter), settings).reshape(count, SAMPLES, matrix, matrix)
-    return hu.mean(axis=1)
+def _sampled(subject: Subject, settings: ct.CTSettings, matrix_ras, first: int, count: int, matrix: int) -> np.ndarray:
+    """HU of some slices before blur and noise, shape (count, matrix, matrix)."""
+    lattice = Lattice.from_matrix(matrix_ras, (count, matrix, matrix), first)
+    return sample(subject, lattice, lambda canvas: [ct.hounsfield(canvas, settings)])[0][0]

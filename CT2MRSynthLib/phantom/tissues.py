@@ -1,6 +1,6 @@
 """The tissues of the phantom: Hounsfield units, relaxation times, proton density.
 
-Relaxation times at 1.5 T and 3 T: Stanisz 2005 (muscle, nerve), de Bazelaire 2004 (marrow, kidney), Gold 2004 (fat);
+Relaxation times at 1.5 T and 3 T: Stanisz 2005 (muscle, nerve), de Bazelaire 2004 (marrow, kidney, liver, spleen), Gold 2004 (fat);
 the rest are plausible values, all varied from subject to subject.
 """
 
@@ -41,6 +41,9 @@ class Label(IntEnum):
     NERVE = 23
     MEDULLA = 24
     VACUUM = 25
+    LIVER = 26
+    SPLEEN = 27
+    METAL = 28
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,9 @@ TABLE: dict[Label, Tissue] = {
     Label.NERVE: Tissue(32, 5, (745, 993), (74, 78), 0.70),
     Label.MEDULLA: Tissue(32, 4, (1412, 1545), (85, 81), 0.90),
     Label.VACUUM: Tissue(-500, 120, (1, 1), (1, 1), 0.0),
+    Label.LIVER: Tissue(58, 6, (586, 809), (46, 34), 0.80),
+    Label.SPLEEN: Tissue(48, 4, (1057, 1328), (79, 61), 0.85),
+    Label.METAL: Tissue(3000, 0, (1, 1), (1, 1), 0.0),
 }
 
 #: The tissue blended in by the share ``mix`` at each point, for example fat streaks in muscle.
