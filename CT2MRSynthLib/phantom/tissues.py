@@ -1,7 +1,7 @@
 """The tissues of the phantom: Hounsfield units, relaxation times, proton density.
 
-Relaxation times at 1.5 T and 3 T: Stanisz 2005 (muscle, nerve), de Bazelaire 2004 (marrow, kidney, liver, spleen), Gold 2004 (fat);
-the rest are plausible values, all varied from subject to subject.
+Relaxation times at 1.5 T and 3 T: Stanisz 2005 (muscle, nerve), de Bazelaire 2004 (marrow, kidney, liver, spleen), Gold
+2004 (fat); the rest are plausible values, all varied from subject to subject.
 """
 
 from __future__ import annotations
