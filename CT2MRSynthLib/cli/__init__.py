@@ -26,6 +26,7 @@ COMMANDS = {
     "crop": "make crop boxes from landmarks by the paper's rule",
     "info": "show and check a model bundle",
     "phantom": "make simulated CT and T2 of a lumbar spine",
+    "phantom-report": "measure how like real scans the simulated ones are",
     "train": "train a generator on pairs of CT and T2 slices, or resume",
     "bench": "measure speed and memory",
 }
@@ -127,7 +128,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
         if name != chosen:
             commands.add_parser(name, help=summary)
             continue
-        module = importlib.import_module(f"CT2MRSynthLib.cli.{name}")
+        module = importlib.import_module(f"CT2MRSynthLib.cli.{name.replace('-', '_')}")
         command = commands.add_parser(
             name,
             help=summary,
