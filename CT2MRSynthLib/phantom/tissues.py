@@ -44,6 +44,9 @@ class Label(IntEnum):
     LIVER = 26
     SPLEEN = 27
     METAL = 28
+    FLUID = 29
+    PANCREAS = 30
+    LYMPH_NODE = 31
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,10 @@ TABLE: dict[Label, Tissue] = {
     Label.LIVER: Tissue(58, 6, (586, 809), (46, 34), 0.80),
     Label.SPLEEN: Tissue(48, 4, (1057, 1328), (79, 61), 0.85),
     Label.METAL: Tissue(3000, 0, (1, 1), (1, 1), 0.0),
+    # bile and urine
+    Label.FLUID: Tissue(8, 5, (3200, 3500), (600, 550), 1.0),
+    Label.PANCREAS: Tissue(38, 7, (584, 725), (46, 43), 0.80),
+    Label.LYMPH_NODE: Tissue(42, 6, (1000, 1200), (75, 68), 0.80),
 }
 
 #: The tissue blended in by the share ``mix`` at each point, for example fat streaks in muscle.
@@ -112,6 +119,9 @@ PARTNER: dict[Label, Label] = {
     Label.EPIDURAL_FAT: Label.FASCIA,
     Label.BOWEL_CONTENT: Label.GAS,
     Label.KIDNEY: Label.MEDULLA,
+    Label.BOWEL_WALL: Label.BOWEL_CONTENT,
+    Label.LIVER: Label.VEIN,
+    Label.PANCREAS: Label.FAT,
 }
 
 
