@@ -49,6 +49,11 @@ class CTSettings:
             hu[Label.KIDNEY] = rng.uniform(130, 230)
             hu[Label.MEDULLA] = hu[Label.KIDNEY] - rng.choice([0.0, 15.0, 70.0])
             hu[Label.BOWEL_WALL] += rng.uniform(10, 50)
+            # organs fed by the same blood take their share of its enhancement
+            portal = hu[Label.VEIN] - 45
+            for label, share in ((Label.LIVER, 0.45), (Label.SPLEEN, 0.6), (Label.PANCREAS, 0.45)):
+                hu[label] += share * portal
+            hu[Label.LYMPH_NODE] += 0.25 * portal
             hu[Label.MUSCLE] += rng.uniform(2, 12)
         if rng.random() < 0.25:
             hu[Label.BOWEL_CONTENT] = rng.uniform(60, 350)
