@@ -21,7 +21,7 @@ class CropMeasures:
     """What was measured in one crop.
 
     Args:
-        numbers: Medians of tissues in HU, shares of the picture's area, noise; NaN where too little is there to measure.
+        numbers: Medians of tissues in HU, shares of the picture, noise; NaN where there is too little to measure.
         histogram: Share of pixels per bin of ``HISTOGRAM_EDGES``.
         noise_spectrum: Power of the noise in muscle per band of ``FREQUENCY_EDGES``, of sum 1; NaN where there is no
             muscle.
