@@ -14,7 +14,7 @@ from CT2MRSynthLib.phantom.canal import CanalPainter
 from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.discs import DiscPainter
 from CT2MRSynthLib.phantom.geometry import Geometry
-from CT2MRSynthLib.phantom.landmarks import Landmarks, disc_index, find_landmarks
+from CT2MRSynthLib.phantom.landmarks import Landmarks, find_landmarks
 from CT2MRSynthLib.phantom.ligaments import LigamentPainter
 from CT2MRSynthLib.phantom.muscles import MusclePainter
 from CT2MRSynthLib.phantom.noise import Lattice, NoiseSpace
@@ -121,7 +121,5 @@ class Subject:
     def frame(self, level: str, thickness: float = 4.0) -> DiscFrame:
         """The crop box by the paper's rule: ventral cut through the ventral point, sac half-way, square in plane."""
         points = self.landmarks(level)
-        axes = self.geometry.discs[disc_index(level)].axes
-        half = float((points.ventral_point - points.sac_center) @ axes[1])
-        center = points.sac_center + axes[2] * ((points.disc_center - points.sac_center) @ axes[2])
-        return DiscFrame(center, axes, [2 * half, 2 * half, thickness], level)
+        half = float((points.ventral_point - points.sac_center) @ points.axes[1])
+        return DiscFrame(points.sac_center, points.axes, [2 * half, 2 * half, thickness], level)
