@@ -27,6 +27,8 @@ FIELDS: dict[str, tuple] = {
     "bend": (8, 16.0, 2.5),
     "back": (12, 20.0, 3.5),
     "psoas": (13, 19.0, 3.5),
+    "gape": (96, (13.0, 13.0, 28.0), 3.0),
+    "patch": (97, (26.0, 26.0, 40.0), 5.0),
     "strand": (15, 9.0, 1.8),
 }
 
@@ -70,14 +72,10 @@ class _Space:
         return self._known[name]
 
     def _compute(self, name: str) -> list[np.ndarray]:
+        if name == "ripple":
+            return self._octaves(range(1, len(WARP)))
         if name == "warp":
-            result = [np.zeros_like(c) for c in self.source.world()]
-            for octave, (*_, spacing) in enumerate(WARP):
-                for total, part in zip(
-                    result, self.source.evaluate(partial(warp, self.noise, octave), spacing), strict=True
-                ):
-                    total += part
-            return result
+            return [a + b for a, b in zip(self._octaves(range(1)), self.field("ripple"), strict=True)]
         if name == "position":
             return [c + d for c, d in zip(self.source.world(), self.field("warp"), strict=True)]
         if name == "canal":
@@ -90,6 +88,14 @@ class _Space:
             return [px - x, py - y, phase]
         number, wavelength, spacing = FIELDS[name]
         return self.source.evaluate(lambda x, y, z: [self.noise(number, x, y, z, wavelength)], spacing)
+
+    def _octaves(self, octaves: range) -> list[np.ndarray]:
+        result = [np.zeros_like(c) for c in self.source.world()]
+        for octave in octaves:
+            parts = self.source.evaluate(partial(warp, self.noise, octave), WARP[octave][2])
+            for total, part in zip(result, parts, strict=True):
+                total += part
+        return result
 
 
 class Points:
@@ -122,6 +128,11 @@ class Points:
     def position(self) -> list[np.ndarray]:
         """x, y, z in mm."""
         return self._get("position", lambda c, d: [a + b for a, b in zip(c, d, strict=True)])
+
+    @property
+    def ripple(self) -> list[np.ndarray]:
+        """What the faster octaves of the deformation add to the position, mm: the skin does not follow them."""
+        return self._get("ripple", lambda c, d: c)
 
     @property
     def canal(self) -> list[np.ndarray]:

@@ -47,6 +47,7 @@ class Label(IntEnum):
     FLUID = 29
     PANCREAS = 30
     LYMPH_NODE = 31
+    LUNG = 32
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ TABLE: dict[Label, Tissue] = {
     Label.FLUID: Tissue(8, 5, (3200, 3500), (600, 550), 1.0),
     Label.PANCREAS: Tissue(38, 7, (584, 725), (46, 43), 0.80),
     Label.LYMPH_NODE: Tissue(42, 6, (1000, 1200), (75, 68), 0.80),
+    Label.LUNG: Tissue(-820, 25, (900, 1000), (30, 25), 0.10),
 }
 
 #: The tissue blended in by the share ``mix`` at each point, for example fat streaks in muscle.
@@ -115,7 +117,9 @@ PARTNER: dict[Label, Label] = {
     Label.ANNULUS: Label.NUCLEUS,
     Label.CSF: Label.ROOT,
     Label.LIGAMENT: Label.FAT,
+    Label.SUBCUTANEOUS_FAT: Label.FASCIA,
     Label.FAT: Label.FASCIA,
+    Label.LUNG: Label.VEIN,
     Label.EPIDURAL_FAT: Label.FASCIA,
     Label.BOWEL_CONTENT: Label.GAS,
     Label.KIDNEY: Label.MEDULLA,
