@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from CT2MRSynthLib.phantom.tissues import Label
+
+if TYPE_CHECKING:
+    from CT2MRSynthLib.phantom.points import Points
 
 
 class Canvas:
@@ -12,9 +17,11 @@ class Canvas:
 
     Args:
         size: Number of points.
+        points: Where they are; None: unknown.
     """
 
-    def __init__(self, size: int):
+    def __init__(self, size: int, points: Points | None = None):
+        self.points = points
         self.label = np.full(size, Label.AIR, dtype=np.uint8)
         self.mix = np.zeros(size, dtype=np.float32)
 

@@ -1,139 +1,116 @@
-"""From tissue to an axial T2-weighted turbo spin echo picture of 256 grey levels."""
+"""From tissue to an axial T2-weighted turbo spin echo picture."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from scipy import ndimage
 
+from CT2MRSynthLib.phantom import mr_artifacts, mr_kspace, mr_tissue
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.severities import Severities
-from CT2MRSynthLib.phantom.tissues import Label, column, partner_indices
+from CT2MRSynthLib.phantom.mr_settings import MRSettings
+from CT2MRSynthLib.phantom.tissues import Label
 
-#: The grey level that the 99th percentile of the signal takes; what is brighter than 255 is clipped.
-PERCENTILE, PERCENTILE_LEVEL = 99.0, 225.0
+__all__ = ["MRSettings", "acquire", "finish_slice", "grey_levels", "signals"]
 
-
-@dataclass(frozen=True)
-class MRSettings:
-    """How the MR was taken.
-
-    Args:
-        field: 0 for 1.5 T, 1 for 3 T.
-        tr, te: Repetition and echo time, ms.
-        water, fat: Signal of each tissue's water and fat, by label.
-        falloff: Ratio of the coil's sensitivity between the dorsal and the ventral edge of the picture.
-        tilt_lateral: Relative change of sensitivity from one side to the other.
-        blur: Standard deviation of the in-plane point spread, mm.
-        noise: Standard deviation of noise relative to muscle signal.
-        shift: Chemical shift of fat, mm, along the frequency direction.
-        shift_axis: 0 front-back, 1 left-right.
-        thickness: Slice thickness, mm.
-    """
-
-    field: int
-    tr: float
-    te: float
-    water: np.ndarray
-    fat: np.ndarray
-    falloff: float
-    tilt_lateral: float
-    blur: float
-    noise: float
-    shift: float
-    shift_axis: int
-    thickness: float
-
-    @classmethod
-    def draw(cls, rng: np.random.Generator, severity: Severities) -> MRSettings:
-        """Random settings of a lumbar T2 protocol."""
-        field = int(rng.integers(2))
-        tr, te = rng.uniform(3000, 4500), rng.uniform(88, 112)
-        t1 = column("t1", field) * rng.normal(1, 0.03, len(Label))
-        t2 = column("t2", field) * rng.normal(1, 0.05, len(Label))
-        signal = column("density") * (1 - np.exp(-tr / t1)) * np.exp(-te / t2)
-        # driven equilibrium pulses and long echo trains favor fluid
-        signal[Label.CSF] *= rng.uniform(1.25, 1.6)
-        # many refocusing pulses of many slices transfer magnetization, which darkens muscle (relative signals measured)
-        signal[Label.MUSCLE] *= rng.uniform(0.6, 0.8)
-        fat_label = column("fat")
-        # trains of short echo spacing keep fat bright
-        signal = np.where(fat_label > 0, signal * rng.uniform(1.1, 1.35), signal)
-        fat = signal * fat_label
-        water = signal * (1 - fat_label)
-        age = (severity.age - 22) / 64
-        for label, low in ((Label.MARROW, 0.48), (Label.ARCH_MARROW, 0.58)):
-            share = np.clip(low + 0.28 * age + rng.normal(0, 0.06), 0.2, 0.85)
-            fat[label] = share * signal[Label.FAT] * 0.9
-            water[label] = (1 - share) * signal[label]
-        return cls(
-            field=field,
-            tr=float(tr),
-            te=float(te),
-            water=water,
-            fat=fat,
-            falloff=float(rng.uniform(1.5, 2.6)),
-            tilt_lateral=float(rng.normal(0, 0.06)),
-            blur=float(rng.uniform(0.22, 0.36)),
-            noise=float(rng.uniform(0.06, 0.22)),
-            shift=float(rng.uniform(0.2, 0.9) * rng.choice([-1, 1])),
-            shift_axis=int(rng.random() < 0.3),
-            thickness=float(rng.choice([3.0, 3.5, 4.0])),
-        )
-
-    def record(self) -> dict:
-        """Settings as plain numbers, for JSON."""
-        names = ("tr", "te", "falloff", "noise", "shift", "thickness")
-        return {"field_tesla": (1.5, 3.0)[self.field], **{n: round(getattr(self, n), 3) for n in names}}
+#: Grey level of the middle picture: psoas muscle, fat and fluid of a typical scan as ``GREY_REFERENCE`` has them lie at
+#: about 24, 150 and 230.
+GREY_UNIT = 23.5
+#: Typical signal of muscle, fat and cerebrospinal fluid, psoas muscle = 1.
+GREY_REFERENCE = {Label.MUSCLE: 1.0, Label.FAT: 6.7, Label.CSF: 9.8}
 
 
 def signals(canvas: Canvas, settings: MRSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Water and fat signal at each sample point.
+    """Water and fat signal at each sample point, in units of psoas muscle.
 
     Args:
         canvas: Tissue.
         settings: The scan.
     """
-    partner = partner_indices()
-    # the mineral of spongy bone hardly darkens its marrow: only where bone is dense is there no signal
-    bone = np.isin(canvas.label, (Label.MARROW, Label.ARCH_MARROW))
-    mottled = np.clip((canvas.mix - 0.2) / 0.7, 0, 1) + 1.6 * (np.minimum(canvas.mix, 0.2) - 0.06)
-    mix = np.where(bone, np.minimum(mottled, 1.0), canvas.mix)
-    result = []
-    for table in (settings.water.astype(np.float32), settings.fat.astype(np.float32)):
-        first, second = table[canvas.label], table[partner][canvas.label]
-        result.append(first + (second - first) * mix)
-    return result[0], result[1]
+    return mr_tissue.signals(canvas, settings.tissue, settings.motion.fluid_flow)
+
+
+def acquire(
+    water: np.ndarray,
+    fat: np.ndarray,
+    labels: np.ndarray,
+    settings: MRSettings,
+    pixel: float,
+    rng: np.random.Generator,
+    front: float | None = None,
+    shift: tuple[float, float] = (0.0, 0.0),
+    size: int | None = None,
+) -> np.ndarray:
+    """The picture a scanner makes of one slice, with coil, flow, motion, chemical shift, blur and noise.
+
+    Args:
+        water, fat: Signal averaged over the slice thickness, shape (n, n); row 0 ventral, column 0 the patient's right.
+        labels: Tissue, shape (planes, n, n) or (n, n).
+        settings: The scan.
+        pixel: Pixel size, mm.
+        rng: Source of noise and of what changes from slice to slice.
+        front: mm from the picture's middle ahead to the front of the vertebral body, where the saturation band begins;
+            None: the picture's ventral edge.
+        shift: Displacement of everything along rows and columns, mm.
+        size: Pixels along each edge of the result, over the same field of view; None: as many as the signal has.
+
+    Returns:
+        float32, shape (size, size). Psoas muscle in the middle of the picture would be 1.
+    """
+    count = water.shape[0]
+    labels = labels.reshape(-1, count, count)
+    coil, readout, motion = settings.coil, settings.readout, settings.motion
+    at = (np.arange(count, dtype=np.float32) - (count - 1) / 2) * np.float32(pixel)
+    front = count * pixel / 2 if front is None else front
+    water, fat = mr_artifacts.blur_bowel((water, fat), labels, motion, readout.phase_axis, pixel)
+    pulsation = mr_artifacts.pulsation(water, labels, motion)
+    gain = mr_artifacts.sensitivity(coil, -at, at, coil.falloff) * mr_artifacts.saturation(motion, -at, at, front)
+    water, fat = mr_artifacts.distort_by_metal(
+        (water * gain, fat * gain), labels, settings.field, 1 - readout.phase_axis, pixel
+    )
+    parts = mr_kspace.Parts(water, fat, None if pulsation is None else pulsation * gain)
+    picture = mr_kspace.encode(parts, readout, pixel, rng, motion.ghost_distance, shift, size)
+    if coil.remaining == coil.falloff:
+        return picture
+    at = (np.arange(picture.shape[0], dtype=np.float32) - (picture.shape[0] - 1) / 2) * np.float32(
+        pixel * count / picture.shape[0]
+    )
+    # the vendor's correction lifts signal and noise alike
+    correction = [mr_artifacts.sensitivity(coil, -at, at, ratio) for ratio in (coil.remaining, coil.falloff)]
+    return picture * (correction[0] / correction[1])
 
 
 def finish_slice(
-    water: np.ndarray, fat: np.ndarray, settings: MRSettings, pixel: float, rng: np.random.Generator
+    water: np.ndarray,
+    fat: np.ndarray,
+    labels: np.ndarray,
+    settings: MRSettings,
+    pixel: float,
+    rng: np.random.Generator,
+    shift: tuple[float, float] = (0.0, 0.0),
 ) -> np.ndarray:
-    """Chemical shift, coil, blur, texture, Rician noise and grey levels of one picture.
-
-    Args:
-        water, fat: Shape (j, i), averaged over the slice thickness; row 0 ventral.
-        settings: The scan.
-        pixel: Pixel size, mm.
-        rng: Source of the noise.
+    """A picture of 256 grey levels of one slice (see ``acquire`` and ``grey_levels``).
 
     Returns:
-        uint8, shape (j, i): the 99th percentile lies at grey level 225.
+        uint8, shape (n, n).
     """
-    move = [0.0, 0.0]
-    move[settings.shift_axis] = settings.shift / pixel
-    signal = water + ndimage.shift(fat, move, order=1, mode="nearest")
-    rows, columns = signal.shape
-    coil = np.exp(np.log(settings.falloff) * (np.linspace(-0.5, 0.5, rows) - 0.2))[:, None]
-    coil = coil * (1 + settings.tilt_lateral * np.linspace(-1, 1, columns))[None, :]
-    signal = ndimage.gaussian_filter(signal * coil, settings.blur / pixel)
-    sigma = settings.noise * settings.water[Label.MUSCLE]
-    grain = 0.35 / pixel
-    gain = 2.0 * np.sqrt(np.pi) * grain
-    real, imaginary = (
-        sigma * gain * ndimage.gaussian_filter(rng.standard_normal(signal.shape), grain) for _ in range(2)
-    )
-    magnitude = np.hypot(signal + real, imaginary)
-    scale = PERCENTILE_LEVEL / max(float(np.percentile(magnitude, PERCENTILE)), 1e-6)
-    return np.clip(np.rint(magnitude * scale), 0, 255).astype(np.uint8)
+    return grey_levels(acquire(water, fat, labels, settings, pixel, rng, shift=shift), settings)
+
+
+def grey_levels(picture: np.ndarray, settings: MRSettings) -> np.ndarray:
+    """Map signal to 256 grey levels so that the same tissue has a similar level in every subject.
+
+    A percentile of the picture would move all levels with what happens to be in it: more fat behind the spine, a coil's
+    bright edge, a narrow sac. The simulation knows what muscle, fat and fluid give in this scan in the middle of the
+    picture; the mean of their logarithms is set to that of a typical scan. What is left is the contrast between them,
+    which follows field strength and echo time. Levels above 255 are clipped: fat near the coil, fluid at ringing edges.
+
+    Args:
+        picture: Signal in units of psoas muscle.
+        settings: The scan.
+
+    Returns:
+        uint8, the picture's shape.
+    """
+    tissue = settings.tissue
+    ratios = [(tissue.water[label] + tissue.fat[label]) / typical for label, typical in GREY_REFERENCE.items()]
+    unit = GREY_UNIT / np.exp(np.mean(np.log(ratios)))
+    return np.clip(np.rint(picture * np.float32(unit)), 0, 255).astype(np.uint8)

@@ -7,7 +7,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from CT2MRSynthLib.frame import DiscFrame
 from CT2MRSynthLib.levels import LEVELS
@@ -76,8 +75,7 @@ def render_pair(
     weights = profile(offsets, mr_settings.thickness, 0.3)
     water, fat = np.tensordot(weights, water, axes=1), np.tensordot(weights, fat, axes=1)
     shift = np.clip(rng.standard_normal(2), -2, 2) * misalignment
-    water, fat = (ndimage.shift(p, shift / pixel, order=1, mode="nearest") for p in (water, fat))
-    mr_picture = mr.finish_slice(water, fat, mr_settings, pixel, rng)
+    mr_picture = mr.finish_slice(water, fat, labels, mr_settings, pixel, rng, (float(shift[0]), float(shift[1])))
     sac = (subject.landmarks(level).sac_center - frame.center) @ frame.axes.T / pixel
     truth = {
         "level": level,

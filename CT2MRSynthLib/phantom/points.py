@@ -154,6 +154,10 @@ class Points:
             return values[self._indices if where is None else self._indices[where]]
         return values if where is None else values[where]
 
+    def noise(self, number: int, wavelength, where: np.ndarray) -> np.ndarray:
+        """A random field of zero mean and unit variance (``NoiseSpace``) at some indices."""
+        return self._space.noise(number, *(c[where] for c in self.position), wavelength)
+
     def corners(self) -> np.ndarray:
         """Corners of the box around all points, shape (8, 3)."""
         ends = [(float(c.min()), float(c.max())) for c in self.position]

@@ -74,7 +74,7 @@ class Subject:
 
     def paint_points(self, points: Points) -> Canvas:
         """The tissue at points: labels and mixing shares in the points' order."""
-        canvas = Canvas(points.size)
+        canvas = Canvas(points.size, points)
         for painter in self._painters.values():
             painter.paint(canvas, points)
         return canvas

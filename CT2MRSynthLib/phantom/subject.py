@@ -102,10 +102,10 @@ def phantom_mr(seed: int, frame: DiscFrame) -> np.ndarray:
     subject = Subject(seed)
     rng = np.random.default_rng([seed, 13, LEVELS.index(frame.level)])
     settings = mr.MRSettings.draw(np.random.default_rng([seed, 11]), subject.severity)
-    signals, _, offsets = sample_slab(subject, frame, settings.thickness, lambda canvas: mr.signals(canvas, settings))
+    signals, labels, offsets = sample_slab(subject, frame, settings.thickness, lambda c: mr.signals(c, settings))
     weights = profile(offsets, settings.thickness, 0.3)
     water, fat = (np.tensordot(weights, s, axes=1) for s in signals)
-    return mr.finish_slice(water, fat, settings, float(frame.extent[0] / 256), rng)
+    return mr.finish_slice(water, fat, labels, settings, float(frame.extent[0] / 256), rng)
 
 
 def _placed(
