@@ -48,6 +48,8 @@ class Label(IntEnum):
     PANCREAS = 30
     LYMPH_NODE = 31
     LUNG = 32
+    URINE = 33
+    OUTER_ANNULUS = 33
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,9 @@ TABLE: dict[Label, Tissue] = {
     Label.PANCREAS: Tissue(38, 7, (584, 725), (46, 43), 0.80),
     Label.LYMPH_NODE: Tissue(42, 6, (1000, 1200), (75, 68), 0.80),
     Label.LUNG: Tissue(-820, 25, (900, 1000), (30, 25), 0.10),
+    # its own label because it holds contrast agent in the late phase, when bile does not
+    Label.URINE: Tissue(6, 4, (3300, 3600), (650, 600), 1.0),
+    Label.OUTER_ANNULUS: Tissue(112, 8, *_DARK, 0.50),
 }
 
 #: The tissue blended in by the share ``mix`` at each point, for example fat streaks in muscle.
@@ -126,6 +131,7 @@ PARTNER: dict[Label, Label] = {
     Label.BOWEL_WALL: Label.BOWEL_CONTENT,
     Label.LIVER: Label.VEIN,
     Label.PANCREAS: Label.FAT,
+    Label.OUTER_ANNULUS: Label.ANNULUS,
 }
 
 
