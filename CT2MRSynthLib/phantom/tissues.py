@@ -48,8 +48,8 @@ class Label(IntEnum):
     PANCREAS = 30
     LYMPH_NODE = 31
     LUNG = 32
-    URINE = 33
     OUTER_ANNULUS = 33
+    URINE = 34
 
 
 @dataclass(frozen=True)
