@@ -7,6 +7,7 @@ import numpy as np
 from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.geometry import Geometry
+from CT2MRSynthLib.phantom.kidneys import KidneyPainter
 from CT2MRSynthLib.phantom.noise import NoiseSpace
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.shapes import ramp
@@ -28,22 +29,12 @@ class AbdomenPainter:
         fatness = anatomy.severity.fatness
         self.bowel_level = float(rng.uniform(-0.9, 0.3) + 1.2 * (fatness - 0.4))
         self.gas_level = float(rng.uniform(0.9, 2.0))
-        self.kidney = [
-            (
-                side * rng.uniform(55, 66) * anatomy.scale**0.5,
-                rng.uniform(0, 14),
-                rng.uniform(1.7, 2.5),
-                rng.uniform(24, 30),
-                rng.uniform(22, 28),
-                rng.uniform(48, 58),
-            )
-            for side in (-1, 1)
-        ]
+        self.kidneys = KidneyPainter(anatomy, geometry, noise, rng)
 
     def paint(self, canvas: Canvas, points: Points) -> None:
         """Paint all organs into the fat of the abdomen."""
         self._paint_bowel(canvas, points)
-        self._paint_kidneys(canvas, points)
+        self.kidneys.paint(canvas, points)
 
     def _paint_bowel(self, canvas: Canvas, points: Points) -> None:
         """Loops of bowel in mesenteric fat, some with gas, in front of the vessels and beside the spine."""
@@ -64,21 +55,3 @@ class AbdomenPainter:
         crumbs = ramp(self.noise(3, px[content], py[content], pz[content], 6.0) + colon, 2.2, 3.4) * 0.5
         canvas.paint(keep[content], Label.BOWEL_CONTENT, crumbs)
         canvas.paint(keep[content][fill > self.gas_level], Label.GAS)
-
-    def _paint_kidneys(self, canvas: Canvas, points: Points) -> None:
-        (u, v, _), z = points.spine, points.position[2]
-        for cu, cv, level, ra, rb, rc in self.kidney:
-            pose = self.geometry.vertebrae[int(level)]
-            cz = pose.origin[2] - (level - int(level)) * 34.0
-            near = np.flatnonzero((np.abs(u - cu) < 40) & (np.abs(z - cz) < 62) & (np.abs(v - cv) < 40))
-            if not near.size:
-                continue
-            side = np.sign(cu)
-            dz = z[near] - cz
-            du, dv = (u[near] - cu) * side + 0.2 * dz, v[near] - cv
-            du, dv = 0.87 * du - 0.5 * dv, 0.5 * du + 0.87 * dv
-            radius = np.sqrt((du / ra) ** 2 + (dv / rb) ** 2 + (dz / rc) ** 2)
-            pyramids = np.where((radius < 0.75) & (np.sin(5 * np.arctan2(dv, du) + dz / 6) > 0), 1.0, 0.0)
-            canvas.paint(near[radius < 1], Label.KIDNEY, pyramids[radius < 1])
-            sinus = np.sqrt(((du + 0.45 * ra) / (0.6 * ra)) ** 2 + (dv / (0.36 * rb)) ** 2 + (dz / (0.55 * rc)) ** 2)
-            canvas.paint(near[sinus < 1], Label.FAT)
