@@ -1,14 +1,19 @@
-"""Paint the spinal canal: epidural fat, thecal sac, cauda equina, exiting roots."""
+"""Paint the spinal canal: epidural fat and veins, ligamentum flavum, thecal sac with its roots, foramina."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from CT2MRSynthLib.phantom.anatomy import DISCS, Anatomy
+from CT2MRSynthLib.phantom.canal_wall import MIDDLE, CanalWall
 from CT2MRSynthLib.phantom.canvas import Canvas
+from CT2MRSynthLib.phantom.disc_contour import DiscContour
+from CT2MRSynthLib.phantom.flavum import Flavum
 from CT2MRSynthLib.phantom.geometry import Geometry
 from CT2MRSynthLib.phantom.noise import NoiseSpace
 from CT2MRSynthLib.phantom.points import Points
+from CT2MRSynthLib.phantom.roots import CaudaEquina, ExitingRoots
+from CT2MRSynthLib.phantom.sac import SacSize, ThecalSac
 from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.tissues import Label
 
@@ -27,81 +32,81 @@ class CanalPainter:
 
     def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
         self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
-        count = 26
-        angle = rng.uniform(np.radians(185), np.radians(355), count)
-        radius = rng.uniform(0.35, 0.86, count)
-        self.roots = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-        self.root_radius = rng.uniform(0.45, 0.8, count)
-        self.root_exit = rng.uniform(3.0, 9.0, count)
-        self.root_phase = rng.uniform(0, 2 * np.pi, count)
-        self.conus_end = float(np.clip(rng.normal(1.2, 0.35), 0.4, 2.2))
+        self.wall = CanalWall(anatomy, geometry)
+        self.flavum = Flavum(anatomy, rng)
+        self.thecal_sac = ThecalSac(anatomy, self.wall, DiscContour(anatomy), self.flavum, rng)
+        self.cauda = CaudaEquina(anatomy, rng)
+        self.exiting = ExitingRoots(anatomy, self.thecal_sac, self.cauda.leave, rng)
+        # right and left foramen: width, depth, position
+        self._foramina = np.array([11.0, 7.5, 15.5, -5.5]) + rng.normal(0, 1, (2, 4)) * [0.8, 0.7, 0.5, 0.5]
+        self._veins = rng.uniform(0.1, 0.8, 2)
+        self._vein_wave = rng.uniform(0, 2 * np.pi, 4)
 
-    def sac(self, phase):
+    def sac(self, phase) -> SacSize:
         """Half-width, half-depth, trefoil share and center's v of the thecal sac at positions along the spine."""
-        a = self.anatomy
-        near = np.exp(-(((phase - np.floor(phase) - 0.5) / 0.22) ** 2))
-
-        def at(values):
-            return np.interp(phase, _DISC_PHASE, values)
-
-        narrow = at(a.severity.stenosis) * near
-        pushed = at(a.severity.bulge * 1.6 + a.severity.protrusion * 1.8) * near
-        half_width = at(a.sac_width) / 2 * (1 - 0.34 * narrow)
-        half_depth = at(a.sac_depth) / 2 * (1 - 0.28 * narrow) - 0.35 * pushed
-        center = -(at(a.sac_gap) + pushed * 0.8 + half_depth)
-        return half_width, half_depth, at(a.sac_trefoil) * (1 + 1.2 * narrow), center
+        return self.thecal_sac.size(phase)
 
     def paint(self, canvas: Canvas, points: Points) -> None:
         """Paint canal and foramina with what they hold."""
         u, v, phase = points.canal
-        near = np.flatnonzero((np.abs(u) < 36) & (v > -30) & (v < 12) & (phase > -2.4) & (phase < 8.4))
+        near = np.flatnonzero((np.abs(u) < 44) & (v > -32) & (v < 14) & (phase > -0.6) & (phase < 7.9))
         if not near.size:
             return
-        u, v, phase = u[near], v[near], phase[near]
-        au = np.abs(u)
-        rough = 0.22 * points.field("septum", near) + 0.18 * points.field("bone_u", near)
-        foramen = ((au - 15.0) / 11.0) ** 2 + ((v + 6.0) / 7.5) ** 2 < 1.0 + rough
-        inner = (au < 13.5) & (v > -26.0 + au * 0.9) & (v < 3.0)
-        veins = np.clip(0.05 + 0.45 * (1 - ramp(np.abs(points.field("strand", near) + 0.4), 0.05, 0.35)), 0, 1)
-        fatty = foramen | inner
-        canvas.paint(near[fatty], Label.EPIDURAL_FAT, veins[fatty])
-        fraction = phase - np.floor(phase)
-        self._paint_nerves(canvas, near, u, v, fraction)
-        half_width, half_depth, trefoil, center = self.sac(phase)
-        du, dv = u / half_width, (v - center) / half_depth
-        radius = np.sqrt(du * du + dv * dv)
-        limit = 1.0 + trefoil * np.sin(3.0 * np.arctan2(dv, du))
-        distance = (radius - limit) * np.minimum(half_width, half_depth)
-        canvas.paint(near[distance < 0.3], Label.LIGAMENT, 0.1)
-        inside = np.flatnonzero(distance < -0.25)
-        roots = self._roots(
-            u[inside], v[inside] - center[inside], half_width[inside], half_depth[inside], phase[inside]
-        )
-        canvas.paint(near[inside], Label.CSF, roots)
+        # uneven as the bone that bounds it
+        uneven = points.field("bone_u", near), points.field("bone_v", near)
+        u, v, phase = u[near] + 0.5 * uneven[0], v[near] + 0.5 * uneven[1], phase[near]
+        theta, away = np.arctan2(v - np.float32(MIDDLE), u), np.hypot(u, v - np.float32(MIDDLE))
+        wall = self.wall.distance(theta, phase)
+        dorsal = np.abs(theta + np.float32(np.pi / 2)) < np.radians(108)
+        canal = (away < np.minimum(wall, 20.0) + 1.5) & (v < 4) & (dorsal | (np.abs(u) < 13))
+        fatty = np.flatnonzero(canal | self._in_foramen(u, v, uneven))
+        self._paint_fat(canvas, points, near[fatty], u[fatty], v[fatty], phase[fatty])
+        nerve = np.flatnonzero((v > -16) & (np.abs(u) > 3))
+        nerve = nerve[self.exiting.inside(u[nerve], v[nerve], phase[nerve])] if nerve.size else nerve
+        canvas.paint(near[nerve], Label.NERVE)
+        self._paint_flavum(canvas, near, np.flatnonzero(dorsal & (away < 22)), theta, away, wall, phase)
+        inner = np.flatnonzero((np.abs(u) < 15) & (away < 16))
+        if inner.size:
+            self._paint_sac(canvas, points, near[inner], u[inner], v[inner], phase[inner])
 
-    def _roots(self, u, v, half_width, half_depth, phase):
-        """Share of nerve tissue in the sac: cauda equina as strands that lie dorsally, and the conus above."""
-        share = np.zeros_like(u)
-        for (ru, rv), radius, leave, wander in zip(
-            self.roots, self.root_radius, self.root_exit, self.root_phase, strict=True
-        ):
-            sway = 0.06 * np.sin(2.1 * phase + wander)
-            # a root moves to the side before it leaves
-            away = np.clip(1.0 - (leave - phase) / 1.5, 0.0, 1.0)
-            cu = (ru * (1 - away) + np.sign(ru) * 0.8 * away + sway) * half_width * 0.93
-            cv = (rv * (1 - away) + 0.1 * away + sway) * half_depth * 0.93
-            share += np.where(phase < leave, np.exp(-((((u - cu) ** 2 + (v - cv) ** 2) / radius**2) ** 1.5)), 0.0)
-        cone = 4.2 * np.sqrt(np.clip((self.conus_end - phase) / 1.2, 0.0, 1.0)) + 1e-3
-        share += ramp(cone - np.sqrt(u * u + (v + 1.0) ** 2 * 1.3), -0.5, 0.5)
-        return np.minimum(share, 0.95).astype(np.float32)
+    def _in_foramen(self, u, v, uneven):
+        side = (u < 0).astype(np.intp)
+        half_width, half_depth, middle_u, middle_v = (self._foramina[:, n].astype(np.float32)[side] for n in range(4))
+        rough = 0.2 * uneven[0] + 0.2 * uneven[1]
+        return ((np.abs(u) - middle_u) / half_width) ** 2 + ((v - middle_v) / half_depth) ** 2 < 1.0 + rough
 
-    def _paint_nerves(self, canvas: Canvas, near, u, v, fraction) -> None:
-        """Exiting roots with their ganglion in the foramen, traversing roots in the lateral recess."""
-        au = np.abs(u)
-        t = np.clip((fraction - 0.12) / 0.75, 0.0, 1.0)
-        wobble = np.where(u > 0, 0.7, -0.5)
-        cu, cv = 12.0 + 21.0 * t + wobble, -6.5 + 7.5 * t + 0.5 * wobble
-        thick = 1.7 + 1.2 * np.exp(-(((t - 0.4) / 0.25) ** 2))
-        exiting = ((au - cu) / (1.35 * thick)) ** 2 + ((v - cv) / thick) ** 2 < 1.0
-        traversing = (au - 8.8 - 2.0 * fraction) ** 2 + (v + 4.5) ** 2 < 1.5**2
-        canvas.paint(near[(exiting & (fraction > 0.12)) | traversing], Label.NERVE)
+    def _paint_fat(self, canvas: Canvas, points: Points, where, u, v, phase) -> None:
+        """Fat with strands, and the veins in front of the sac and beside the roots."""
+        x, y, z = (c[where] for c in points.position)
+        web = self.noise(80, x, y, z, (4.5, 4.5, 9.0))
+        strands = 0.5 * (1 - ramp(np.abs(web + 0.3), 0.05, 0.45))
+        branch = self.noise(81, x, y, z, (6.5, 6.5, 14.0))
+        strands = np.maximum(strands, 0.85 * ramp(branch, 1.15, 1.5))
+        front = v - self.thecal_sac.contour.notch(u, phase)
+        for side, sign in enumerate((1.0, -1.0)):
+            wander = np.sin(5.1 * phase + self._vein_wave[side]), np.sin(3.7 * phase + self._vein_wave[side + 2])
+            middle = 7.0 + 2.2 * wander[0]
+            radius = 0.7 + 0.9 * self._veins[side] + 0.35 * wander[1]
+            vein = np.hypot(0.6 * (u * sign - middle), front + 1.9)
+            strands = np.maximum(strands, 0.8 * ramp(radius - vein, -0.25, 0.25))
+        canvas.paint(where, Label.EPIDURAL_FAT, np.clip(0.03 + strands, 0, 0.95))
+
+    def _paint_flavum(self, canvas: Canvas, near, here, theta, away, wall, phase) -> None:
+        theta, away, wall, phase = theta[here], away[here], wall[here], phase[here]
+        thick = self.flavum.thickness(theta, phase, wall)
+        lateral = np.abs(theta + np.float32(np.pi / 2)) * away
+        # a cleft with fat and small veins divides the two halves
+        band = (thick > 0.35) & (away > wall - thick) & (away < wall + 0.9) & (lateral > 0.35)
+        canvas.paint(near[here[band]], Label.LIGAMENT, 0.04)
+
+    def _paint_sac(self, canvas: Canvas, points: Points, where, u, v, phase) -> None:
+        x, y, z = (c[where] for c in points.position)
+        rough = 0.28 * self.noise(82, x, y, z, (7.0, 7.0, 14.0)) + 0.1 * self.noise(83, x, y, z, (2.5, 2.5, 6.0))
+        distance = self.thecal_sac.distance(u, v, phase, rough)
+        canvas.paint(where[distance < 0.25], Label.LIGAMENT, 0.1)
+        inside = np.flatnonzero(distance < -0.2)
+        if inside.size:
+            u, v, phase = u[inside], v[inside], phase[inside]
+            narrow = np.interp(phase, _DISC_PHASE, self.anatomy.severity.stenosis).astype(np.float32)
+            share = self.cauda.share(u, v, phase, self.thecal_sac.profile(phase), narrow)
+            canvas.paint(where[inside], Label.CSF, share)

@@ -1,12 +1,13 @@
-"""Paint intervertebral discs: annulus, nucleus, ligaments around, gas."""
+"""Paint intervertebral discs: annulus, nucleus, ligaments around, gas, calcification."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from CT2MRSynthLib.phantom import bones
-from CT2MRSynthLib.phantom.anatomy import Anatomy
+from CT2MRSynthLib.phantom.anatomy import DISCS, Anatomy
 from CT2MRSynthLib.phantom.canvas import Canvas
+from CT2MRSynthLib.phantom.disc_contour import DiscContour
 from CT2MRSynthLib.phantom.geometry import Geometry, Pose
 from CT2MRSynthLib.phantom.noise import NoiseSpace
 from CT2MRSynthLib.phantom.points import Points
@@ -26,6 +27,14 @@ class DiscPainter:
 
     def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
         self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
+        self.contour = DiscContour(anatomy)
+        m = DISCS
+        self._nucleus = np.stack([rng.normal(0, 0.06, m), rng.normal(-0.05, 0.05, m)])
+        self._rim = rng.uniform(0.85, 1.2, m)
+        self._cleft = rng.uniform(0.1, 0.75, m)
+        self._zone = rng.uniform(-11, 11, m), rng.random(m), rng.uniform(1.2, 2.6, m)
+        self._gas_height = rng.normal(0, 0.5, m)
+        self._calcified = rng.random(m), rng.uniform(-np.pi, np.pi, m)
 
     def paint(self, canvas: Canvas, points: Points) -> None:
         """Paint all discs near the points."""
@@ -35,7 +44,7 @@ class DiscPainter:
                 self._paint_disc(canvas, points, disc, pose)
 
     def _paint_disc(self, canvas: Canvas, points: Points, disc: int, pose: Pose) -> None:
-        a, severity = self.anatomy, self.anatomy.severity
+        a = self.anatomy
         x, y, z = points.position
         u, v, w = pose.local(x, y, z)
         half = a.disc_height[disc] / 2 + 5.0
@@ -47,29 +56,90 @@ class DiscPainter:
         def mean(values):
             return (values[disc] + values[disc + 1]) / 2
 
-        swell = 0.6 + 1.8 * severity.bulge[disc]
-        push = severity.bulge[disc] * 1.6 + severity.protrusion[disc] * 5.0 * np.exp(
-            -(((u - a.protrusion_side[disc]) / 6.0) ** 2)
-        ) * np.exp(-((w / 5.0) ** 2))
-        distance, radius = bones.outline(
+        rim, radius = bones.outline(
             u,
             v,
-            mean(a.body_width) / 2 + swell,
-            mean(a.body_depth) / 2 + 0.5 * swell,
+            mean(a.body_width) / 2,
+            mean(a.body_depth) / 2,
             mean(a.body_power),
             mean(a.body_notch),
             mean(a.body_width),
-            push,
         )
-        ligament = distance < 0.9
+        distance = rim - self.contour.overhang(disc, u, v, w)
+        # the posterior ligament is a thin band, the anterior one broad; both merge with the outermost lamellae
+        ligament = distance < 0.55 + 0.45 * ramp(v, 18.0, 30.0)
         canvas.paint(near[ligament], Label.LIGAMENT)
         inside = np.flatnonzero(distance < 0)
-        where = near[inside]
-        wobble = 0.07 * self.noise(20 + disc, x[where], y[where], z[where], 9.0)
-        core = np.maximum(radius[inside], 1.0 + distance[inside] / 14.0) + wobble
-        nucleus = 1.0 - ramp(core, 0.42, 0.86)
-        # a worn nucleus has lost its water: in T2 it comes near the annulus
-        canvas.paint(where, Label.ANNULUS, nucleus * (1 - 0.85 * severity.signal_loss[disc]))
-        if severity.vacuum[disc] > 0:
-            gas = (np.abs(w[inside] + 20 * wobble) < 1.2) & (core < 0.6) & (points.field("septum", where) > 0.1)
-            canvas.paint(where[gas], Label.VACUUM)
+        self._paint_inside(
+            canvas, disc, near[inside], (u[inside], v[inside], w[inside]), distance[inside], radius[inside], points
+        )
+
+    def _paint_inside(self, canvas: Canvas, disc: int, where, local, distance, radius, points: Points) -> None:
+        if not where.size:
+            return
+        (u, v, w), severity = local, self.anatomy.severity
+        x, y, z = (c[where] for c in points.position)
+        depth = float(self.anatomy.body_depth[disc] + self.anatomy.body_depth[disc + 1]) / 4
+        loss = float(severity.signal_loss[disc])
+        coarse = self.noise(84, x, y, z, (13.0, 13.0, 20.0))
+        fine = self.noise(85, x, y, z, (4.0, 4.0, 8.0))
+        # the annulus is thicker in front than behind
+        ahead = np.clip((v - depth) / depth, -1, 1)
+        core = np.maximum(radius, 1.0 + distance / (12.0 + 3.0 * ahead)) + 0.06 * coarse + 0.025 * fine
+        core = core + np.float32(self._nucleus[0, disc]) * u / 20.0 + (0.07 - self._nucleus[1, disc]) * ahead
+        edge = self._rim[disc]
+        nucleus = 1.0 - ramp(core, 0.5 * edge, 0.92 * edge)
+        lamella = 0.5 + 0.5 * np.sin(np.float32(2 * np.pi / 0.13) * core + 1.5 * coarse)
+        # a worn nucleus has lost its water and is torn by fissures: in T2 it comes near the annulus
+        water = nucleus * (1 - 0.9 * loss**0.8)
+        water = water * (1 + (0.1 + 0.3 * loss) * coarse + (0.04 + 0.16 * loss) * fine)
+        fissure = 1 - ramp(np.abs(self.noise(86, x, y, z, (10.0, 10.0, 16.0)) - 0.2), 0.03, 0.3)
+        water = water * (1 - 0.6 * loss * fissure)
+        bend = 0.7 * self.noise(87, x, y, z, (15.0, 15.0, 40.0))
+        cleft = np.exp(-(((w - bend) / 1.3) ** 2)) * (1 - ramp(core, 0.35, 0.62))
+        water = water * (1 - self._cleft[disc] * (1 - loss) * cleft)
+        water = np.clip(water, 0, 1) + 0.05 * lamella * ramp(core, 0.6, 0.75)
+        water = np.maximum(water, self._high_intensity_zone(disc, u, v, w, distance))
+        # the outermost lamellae are as dark as ligament
+        outer = ramp(-distance, 1.2 + 1.2 * ramp(ahead, 0.2, 0.9), 0.2)
+        canvas.paint(where, Label.ANNULUS, (water * (1 - outer)).astype(np.float32))
+        dark = -distance < 0.8 + 1.3 * ramp(ahead, 0.0, 0.9) + 0.4 * fine
+        canvas.paint(where[dark], Label.OUTER_ANNULUS, np.clip(0.3 * lamella[dark], 0, 1))
+        self._paint_gas(canvas, disc, where, (u, v, w), core, (x, y, z))
+        self._paint_calcification(canvas, disc, where, (u, v - depth), distance, (x, y, z))
+
+    def _high_intensity_zone(self, disc: int, u, v, w, distance):
+        """Fluid in a tear of the posterior annulus: in some discs that bulge."""
+        severity = self.anatomy.severity
+        side, chance, size = (float(values[disc]) for values in self._zone)
+        worn = ramp(float(severity.bulge[disc]) + 0.6 * float(severity.protrusion[disc]), 0.15, 0.6)
+        if chance > 0.3 or worn <= 0:
+            return np.float32(0)
+        arc = ((u - side) / (1.8 * size)) ** 2 + ((distance + 2.2) / (0.45 * size)) ** 2 + (w / 2.5) ** 2
+        return 0.9 * worn * np.exp(-(arc**1.5)) * (v < 8)
+
+    def _paint_gas(self, canvas: Canvas, disc: int, where, local, core, position) -> None:
+        """Flat, ragged clefts; more gas is wider and thicker clefts."""
+        severity = float(self.anatomy.severity.vacuum[disc])
+        if severity <= 0:
+            return
+        _, _, w = local
+        x, y, z = position
+        broad = self.noise(88, x, y, z, (16.0, 13.0, 30.0))
+        ragged = self.noise(89, x, y, z, (4.5, 4.5, 8.0))
+        bend = self._gas_height[disc] + 0.9 * self.noise(90, x, y, z, (20.0, 20.0, 60.0))
+        spread = broad + 0.45 * ragged - 1.25 + 1.7 * severity - 2.6 * ramp(core, 0.5, 0.85)
+        half = (0.35 + 0.75 * severity) * np.clip(spread, 0, 1.2) ** 0.6
+        gas = (spread > 0) & (np.abs(w - bend) < half)
+        canvas.paint(where[gas], Label.VACUUM)
+
+    def _paint_calcification(self, canvas: Canvas, disc: int, where, flat, distance, position) -> None:
+        """Rarely, and in the old, a piece of the outer annulus is calcified."""
+        chance, azimuth = float(self._calcified[0][disc]), float(self._calcified[1][disc])
+        worn = float(self.anatomy.severity.height_loss[disc])
+        if chance > 0.1 + 0.1 * worn:
+            return
+        turn = np.abs(np.angle(np.exp(1j * (np.arctan2(flat[1], flat[0]) - azimuth)))).astype(np.float32)
+        grain = self.noise(91, *position, (5.0, 5.0, 4.0))
+        spot = (turn < 0.22) & (np.abs(distance + 2.0) < 0.45 + 0.35 * grain) & (grain > 0.1)
+        canvas.paint(where[spot], Label.CALCIFICATION)

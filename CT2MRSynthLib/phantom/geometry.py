@@ -123,3 +123,11 @@ class Geometry:
         offset = (x - point[0], y - point[1], z - point[2])
         u, v = (sum(offset[c] * np.interp(arc, self._arc, self._frames[:, row, c]) for c in range(3)) for row in (0, 1))
         return u, v, np.interp(arc, self._arc, self._phase)
+
+    def from_canal(self, u, v, phase: float) -> list[np.ndarray]:
+        """World coordinates of points at one position along the spine; ``canal`` is the way back."""
+        # the phase falls as the arc rises
+        arc = np.interp(-phase, -self._phase, self._arc)
+        origin = [np.interp(arc, self._arc, self._points[:, c]) for c in range(3)]
+        right, anterior = ([np.interp(arc, self._arc, self._frames[:, row, c]) for c in range(3)] for row in (0, 1))
+        return [origin[c] + right[c] * u + anterior[c] * v for c in range(3)]

@@ -18,7 +18,7 @@ from CT2MRSynthLib.phantom.tissues import Label
 if TYPE_CHECKING:
     from CT2MRSynthLib.phantom.scene import Subject
 
-DISC = (Label.ANNULUS, Label.NUCLEUS, Label.VACUUM)
+DISC = (Label.ANNULUS, Label.OUTER_ANNULUS, Label.NUCLEUS, Label.VACUUM)
 BONE = (Label.MARROW, Label.ARCH_MARROW, Label.CORTEX)
 SAC = (Label.CSF, Label.ROOT)
 

@@ -1,10 +1,10 @@
-"""Paint ligamentum flavum and interspinous ligaments."""
+"""Paint the ligaments between the spinous processes."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from CT2MRSynthLib.phantom.anatomy import DISCS, Anatomy
+from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.geometry import Geometry
 from CT2MRSynthLib.phantom.noise import NoiseSpace
@@ -12,11 +12,9 @@ from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.tissues import Label
 
-_DISC_PHASE = np.arange(DISCS) + 0.5
-
 
 class LigamentPainter:
-    """Paints the posterior ligaments of one subject.
+    """Paints the interspinous and supraspinous ligaments of one subject.
 
     Args:
         anatomy: Sizes.
@@ -27,25 +25,28 @@ class LigamentPainter:
 
     def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
         self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
+        old = (anatomy.severity.age - 22) / 64
+        self._half = float(rng.uniform(1.8, 3.0))
+        self._fat = float(np.clip(rng.normal(0.25 + 0.25 * old, 0.12), 0.05, 0.8))
 
     def paint(self, canvas: Canvas, points: Points) -> None:
-        """Paint ligamentum flavum and interspinous ligaments."""
-        a = self.anatomy
+        """Paint the ligaments where muscle would be."""
+        k = self.anatomy.scale
         u, v, phase = points.canal
-        near = np.flatnonzero((np.abs(u) < 26) & (v > -46) & (v < -6))
+        end = -26.0 * k**0.5 - 1.02 * self.anatomy.spinous_length
+        near = np.flatnonzero((np.abs(u) < 5) & (v < -22 * k) & (v > end - 3) & (phase < 5.9))
+        near = near[canvas.label[near] == Label.MUSCLE]
+        if not near.size:
+            return
         u, v, phase = u[near], v[near], phase[near]
-        fraction = phase - np.floor(phase)
-        thick = np.interp(phase, _DISC_PHASE, a.flavum)
-        apart = np.interp(phase, _DISC_PHASE, a.facet_apart.mean(axis=1))
-        k = a.scale**0.5
-        au = np.abs(u)
-        t = np.clip((apart * 0.62 - au) / (apart * 0.62 - 0.5), 0.0, 1.3)
-        front = -10.5 * k - (9.5 * k) * t**0.85
-        band = (au < apart * 0.7) & (v < front) & (v > front - 1.25 * thick) & (np.abs(fraction - 0.5) < 0.3)
-        midline = (au < 0.5) & (v > front - 2.0)
-        canvas.paint(near[band & ~midline], Label.LIGAMENT)
-        muscle = canvas.label[near] == Label.MUSCLE
-        interspinous = (au < 2.6) & (v < -24 * k) & (v > -48) & (phase < 5.9) & muscle
-        u, v, phase = u[interspinous], v[interspinous], phase[interspinous]
-        streak = ramp(self.noise(37, u, v, 33.0 * phase, (3.0, 9.0, 12.0)), -0.3, 1.6)
-        canvas.paint(near[interspinous], Label.LIGAMENT, 0.15 + 0.6 * streak)
+        x, y, z = (c[near] for c in points.position)
+        sway = 0.9 * self.noise(92, x, y, z, (40.0, 16.0, 22.0))
+        half = self._half * (1 + 0.25 * self.noise(93, x, y, z, (30.0, 9.0, 14.0))) * k
+        inside = np.abs(u - sway) < half
+        # fibers run up and back; between them lies fat, and a thin layer of it on either side
+        streak = self.noise(94, u, v - 9.0 * phase, 33.0 * phase, (2.2, 7.0, 12.0))
+        fat = np.clip(self._fat + 0.3 * streak, 0, 0.95)
+        fat = np.where(np.abs(u - sway) > half - 0.6, np.maximum(fat, 0.6), fat)
+        # the supraspinous ligament is taut and dark
+        fat = fat * ramp(v, end - 1.0, end + 3.0)
+        canvas.paint(near[inside], Label.LIGAMENT, fat[inside])

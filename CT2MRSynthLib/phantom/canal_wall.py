@@ -1,0 +1,93 @@
+"""The bony wall of the spinal canal, found from the arches themselves: what fills the canal yields to it."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from CT2MRSynthLib.phantom import bones
+from CT2MRSynthLib.phantom.anatomy import DISCS, VERTEBRAE, Anatomy
+from CT2MRSynthLib.phantom.geometry import Geometry
+
+#: Middle of the canal: v of the point from which the wall is seen, mm.
+MIDDLE = -9.0
+#: What lies farther than this from the middle (mm) is no wall: a foramen, or a window between laminae.
+OPEN = 30.0
+_FIRST, _LAST, _STEPS = 0.0, 7.0, 8
+_ANGLES = np.radians(np.arange(-180.0, 1.0, 10.0))
+_RADII = np.arange(2.0, 21.0, 0.5, dtype=np.float32)
+
+
+class CanalWall:
+    """Distance of the bone from the canal's middle, by direction and position along the spine.
+
+    Rows are computed when first asked for: a slice needs few of them.
+
+    Args:
+        anatomy: Sizes.
+        geometry: Frames.
+    """
+
+    def __init__(self, anatomy: Anatomy, geometry: Geometry):
+        self.anatomy, self.geometry = anatomy, geometry
+        count = int((_LAST - _FIRST) * _STEPS) + 1
+        self._rows, self._rounded = np.full((2, count, len(_ANGLES)), np.nan, dtype=np.float32)
+
+    def distance(self, theta, phase, rounded: bool = False):
+        """Distance of the wall in mm.
+
+        Args:
+            theta: Direction from the canal's middle, radians; 0 right, pi/2 ventral, -pi/2 dorsal.
+            phase: Position along the spine.
+            rounded: Without nooks, into which the sac does not follow.
+        """
+        row = np.clip((np.asarray(phase, dtype=np.float32) - _FIRST) * _STEPS, 0, len(self._rows) - 1)
+        if not row.size:
+            return np.zeros_like(row)
+        self._fill(int(row.min()), min(int(row.max()) + 1, len(self._rows) - 1))
+        table = self._rounded if rounded else self._rows
+        # ventral of the middle the wall goes straight on to the body
+        ventral = theta > 0
+        behind = np.where(ventral, np.where(theta < np.pi / 2, 0.0, -np.pi), theta)
+        column = (behind - _ANGLES[0]) / (_ANGLES[1] - _ANGLES[0])
+        wall = ndimage.map_coordinates(table, [row, column], order=1, mode="nearest", output=np.float32)
+        return np.where(ventral, wall / np.maximum(np.abs(np.cos(theta)), 0.2), wall).astype(np.float32)
+
+    def _fill(self, first: int, last: int) -> None:
+        for row in range(first, last + 1):
+            if np.isnan(self._rows[row, 0]):
+                self._rows[row] = self._look(_FIRST + row / _STEPS)
+                smooth = ndimage.gaussian_filter1d(np.minimum(self._rows[row], 15.0), 3.0, mode="nearest")
+                self._rounded[row] = np.minimum(self._rows[row], 1.15 * smooth)
+
+    def _look(self, phase: float) -> np.ndarray:
+        """The wall at one position: the first bone along each ray."""
+        u = np.cos(_ANGLES)[:, None] * _RADII
+        v = MIDDLE + np.sin(_ANGLES)[:, None] * _RADII
+        x, y, z = (c.ravel().astype(np.float32) for c in self.geometry.from_canal(u, v, phase))
+        bone = np.full(x.shape, OPEN, dtype=np.float32)
+        discs = self.geometry.discs
+        for n in range(max(int(phase) - 1, 0), min(int(phase) + 3, len(VERTEBRAE))):
+            local = self.geometry.vertebrae[n].local(x, y, z)
+            if np.abs(local[2]).min() > 36.0:
+                continue
+            above = discs[n - 1].local(x, y, z) if n > 0 else None
+            below = discs[n].local(x, y, z) if n < DISCS else None
+            bone = np.minimum(bone, bones.arch(self.anatomy, n, *local, above, below))
+        hit = bone.reshape(u.shape) < 0
+        wall = np.where(hit.any(axis=1), _RADII[hit.argmax(axis=1)] - 0.25, OPEN)
+        return _closed(wall)
+
+
+def _closed(wall: np.ndarray) -> np.ndarray:
+    """Where no bone bounds the canal dorsally, between two laminae, the ligament goes straight from bone to bone."""
+    dorsal = np.abs(_ANGLES + np.pi / 2) < np.radians(75)
+    gap = dorsal & (wall > 16.5)
+    bony = dorsal & ~gap
+    if gap.any() and bony.any():
+        wall = np.where(gap, np.interp(_ANGLES, _ANGLES[bony], wall[bony]), wall)
+    elif gap.any():
+        wall = np.where(gap, 13.0, wall)
+    # rounded, but never into the bone
+    padded = np.minimum(wall, 20.0)
+    return np.minimum(ndimage.gaussian_filter1d(padded, 0.8, mode="nearest"), padded + 0.2)
