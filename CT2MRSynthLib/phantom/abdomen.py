@@ -1,17 +1,24 @@
-"""Paint the organs of the abdomen: bowel with gas, kidneys."""
+"""Paint the organs of the abdomen into its fat: liver, spleen, stomach, bowel, pancreas, mesentery, kidneys."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from CT2MRSynthLib.phantom.anatomy import Anatomy
+from CT2MRSynthLib.phantom.bowel import Body, Kind
 from CT2MRSynthLib.phantom.canvas import Canvas
+from CT2MRSynthLib.phantom.cavity import Cavity
 from CT2MRSynthLib.phantom.geometry import Geometry
 from CT2MRSynthLib.phantom.kidneys import KidneyPainter
 from CT2MRSynthLib.phantom.noise import NoiseSpace
+from CT2MRSynthLib.phantom.organmap import OrganMap
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.tissues import Label
+
+_MOTTLE, _FOLDS, _LOBULES, _BRANCHES, _TWIGS, _HEPATIC = 121, 122, 123, 124, 126, 113
+#: Thickness of each ``Kind``'s wall in mm.
+_WALL = np.array([1.8, 2.0, 1.9, 3.6, 99.0], dtype=np.float32)
 
 
 class AbdomenPainter:
@@ -26,32 +33,101 @@ class AbdomenPainter:
 
     def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
         self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
-        fatness = anatomy.severity.fatness
-        self.bowel_level = float(rng.uniform(-0.9, 0.3) + 1.2 * (fatness - 0.4))
-        self.gas_level = float(rng.uniform(0.9, 2.0))
         self.kidneys = KidneyPainter(anatomy, geometry, noise, rng)
+        self.vessel_size = float(rng.uniform(0.75, 1.2))
+        self._map_rng = rng.spawn(1)[0]
+        self._walls: tuple = ()
+        self._map: OrganMap | None = None
+
+    def enter(self, *walls) -> None:
+        """Tell whose cavity the organs fill: the painters of torso, pelvis and muscles."""
+        self._walls = walls
+
+    @property
+    def map(self) -> OrganMap:
+        """The organs on a grid; computed when first asked for, as most disc-level pictures do without."""
+        if self._map is None:
+            cavity = Cavity(self._walls, self.geometry)
+            body = Body(self.anatomy, self.geometry, cavity)
+            self._map = OrganMap(body, self.kidneys.kidneys, self._map_rng)
+        return self._map
 
     def paint(self, canvas: Canvas, points: Points) -> None:
         """Paint all organs into the fat of the abdomen."""
-        self._paint_bowel(canvas, points)
+        (u, v, phase), (x, y, z) = points.spine, points.position
+        front = np.interp(phase, np.arange(8), self.anatomy.body_depth).astype(np.float32)
+        beside = (np.abs(u) > 52) | (v > front + 7.0)
+        inside = np.flatnonzero((canvas.label == Label.FAT) & beside & (v > -45))
+        if inside.size:
+            self._paint_mapped(canvas, inside, x[inside], y[inside], z[inside])
         self.kidneys.paint(canvas, points)
 
-    def _paint_bowel(self, canvas: Canvas, points: Points) -> None:
-        """Loops of bowel in mesenteric fat, some with gas, in front of the vessels and beside the spine."""
-        a, fatness = self.anatomy, self.anatomy.severity.fatness
-        (u, v, _), (x, y, z) = points.spine, points.position
-        inside = np.flatnonzero(canvas.label == Label.FAT)
-        front = a.body_depth[3] + 4.0 + 22.0 * fatness
-        keep = inside[(v[inside] > front - 0.010 * (np.maximum(np.abs(u[inside]) - 20 - 40 * fatness, 0)) ** 2)]
-        if not keep.size:
-            return
-        px, py, pz = x[keep], y[keep], z[keep]
-        loops = points.field("loops", keep)
-        level = self.bowel_level
-        canvas.paint(keep[loops > level], Label.BOWEL_WALL)
-        content = loops > level + 0.30
-        fill = points.field("gas", keep[content]) + 0.012 * (py[content] - 40)
-        colon = 1.4 * points.field("colon", keep[content])
-        crumbs = ramp(self.noise(3, px[content], py[content], pz[content], 6.0) + colon, 2.2, 3.4) * 0.5
-        canvas.paint(keep[content], Label.BOWEL_CONTENT, crumbs)
-        canvas.paint(keep[content][fill > self.gas_level], Label.GAS)
+    def _paint_mapped(self, canvas: Canvas, inside, x, y, z) -> None:
+        organs = self.map
+        index = organs.index(x, y, z)
+        tube = organs.at(organs.tube, index)
+        self._paint_mesentery(canvas, inside, x, y, z, tube)
+        self._paint_solid(canvas, inside, x, y, z, index)
+        hit = np.flatnonzero(tube < 0)
+        if hit.size:
+            self._paint_tubes(canvas, inside[hit], x[hit], y[hit], z[hit], tube[hit], [i[hit] for i in index])
+
+    def _paint_solid(self, canvas: Canvas, inside, x, y, z, index) -> None:
+        """Liver with its veins, spleen, gallbladder with its wall."""
+        organs = self.map
+        # nothing of them reaches below L4
+        upper = np.flatnonzero(z > organs.body.height(4.6))
+        part = [i[upper] for i in index]
+        for field, label in ((organs.liver, Label.LIVER), (organs.spleen, Label.SPLEEN)):
+            hit = upper[organs.at(field, part) < 0]
+            mix = self._hepatic(x[hit], y[hit], z[hit]) if label == Label.LIVER else 0.0
+            canvas.paint(inside[hit], label, mix)
+        bile = organs.at(organs.gallbladder, part)
+        canvas.paint(inside[upper[bile < 0]], Label.BOWEL_WALL, 0.0)
+        canvas.paint(inside[upper[bile < -1.6]], Label.FLUID)
+
+    def _hepatic(self, x, y, z) -> np.ndarray:
+        """Share of vein in the liver: branches along lines where two random fields vanish."""
+        first, second = (self.noise(_HEPATIC + n, x, y, z, 62.0) for n in range(2))
+        return 1 - ramp(np.hypot(first, second), 0.10, 0.24)
+
+    def _paint_tubes(self, canvas: Canvas, where, x, y, z, tube, index) -> None:
+        """Walls, folds, contents and gas of stomach and bowel; the pancreas with its lobules."""
+        organs = self.map
+        owner = organs.at(organs.owner, index, order=0)
+        kind, stool = organs.samples.kind[owner], organs.samples.stool[owner].astype(np.float32)
+        wall = _WALL[kind]
+        folds = self.noise(_FOLDS, x, y, z, (7.0, 7.0, 9.0))
+        # the folds of jejunum and stomach look feathered
+        feather = np.choose(kind, [0.4, 1.1, 0.3, 1.2, 0.0]).astype(np.float32)
+        deep = -tube - wall - np.maximum(feather * folds, -0.8)
+        canvas.paint(where, Label.BOWEL_WALL, ramp(deep, -0.6, 0.9) * (1 - 0.25 * feather * ramp(folds, 0.2, 1.6)))
+        lumen = deep > 0
+        self._paint_stool(canvas, where, x, y, z, np.flatnonzero(lumen & (stool > 0.05)), stool)
+        gas = lumen & (organs.at(organs.gas, index) > 0)
+        canvas.paint(where[gas], Label.GAS)
+        gland = np.flatnonzero(kind == Kind.PANCREAS)
+        old = np.clip((self.anatomy.severity.age - 40) / 45, 0, 1)
+        lobules = self.noise(_LOBULES, x[gland], y[gland], z[gland], 8.0) + 0.25 * (3.0 + tube[gland])
+        canvas.paint(where[gland], Label.PANCREAS, (0.15 + 0.65 * old) * ramp(lobules, 0.3, 1.7))
+
+    def _paint_stool(self, canvas: Canvas, where, x, y, z, hit, stool) -> None:
+        """Stool mottled with bubbles of gas."""
+        coarse = self.noise(_MOTTLE, x[hit], y[hit], z[hit], 12.0)
+        bubbles = self.noise(_MOTTLE - 1, x[hit], y[hit], z[hit], 5.5) + 0.6 * coarse
+        share = ramp(bubbles, 2.3 - 1.9 * stool[hit], 3.1 - 1.7 * stool[hit])
+        canvas.paint(where[hit], Label.BOWEL_CONTENT, 0.85 * share)
+
+    def _paint_mesentery(self, canvas: Canvas, inside, x, y, z, tube) -> None:
+        """Vessels in the fat between the loops: branches in pairs of artery and vein, and twigs."""
+        loose = np.flatnonzero((tube > 0.5) & (tube < 60))
+        where, x, y, z = (c[loose] for c in (inside, x, y, z))
+        size = self.vessel_size
+        first, second = (self.noise(_BRANCHES + n, x, y, z, 52.0) for n in range(2))
+        artery = np.hypot(first, second)
+        vein = np.hypot(first - 0.26, second - 0.08)
+        twig = np.hypot(*(self.noise(_TWIGS + n, x, y, z, 26.0) for n in range(2)))
+        thin = 1 - ramp(twig, 0.06 * size, 0.17 * size)
+        canvas.mix[where] = np.maximum(canvas.mix[where], 0.55 * thin)
+        canvas.paint(where[vein < 0.125 * size], Label.VEIN)
+        canvas.paint(where[artery < 0.085 * size], Label.ARTERY)

@@ -1,6 +1,8 @@
-"""Where the abdominal cavity ends: its radius around an axis, measured once on the torso as painted."""
+"""Where the abdominal cavity ends: its radius around an axis, measured once on what is painted around it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -20,12 +22,12 @@ class Cavity:
     """The abdominal cavity of one subject, without the random deformation.
 
     Args:
-        torso: Painter of the torso; what it leaves as fat is the cavity.
+        walls: Painters of torso, pelvis and muscles; what they leave as fat is the cavity.
         geometry: Frames.
         front: Distance of the cavity's axis from the posterior wall of the bodies, mm.
     """
 
-    def __init__(self, torso, geometry: Geometry, front: float = 72.0):
+    def __init__(self, walls: Sequence, geometry: Geometry, front: float = 72.0):
         self.geometry, self.front = geometry, front
         heights = np.arange(_LOW, _HIGH + _STEP / 2, _STEP)
         angle = np.arange(_DIRECTIONS) * (2 * np.pi / _DIRECTIONS)
@@ -34,7 +36,9 @@ class Cavity:
         x, y = self.axis(z)
         positions = np.stack([x + r * np.cos(t), y + r * np.sin(t), z], axis=-1)
         canvas = Canvas(z.size)
-        torso.paint(canvas, Points.at(positions.reshape(-1, 3), geometry, _still))
+        points = Points.at(positions.reshape(-1, 3), geometry, _still)
+        for wall in walls:
+            wall.paint(canvas, points)
         outside = (canvas.label != Label.FAT).reshape(z.shape)
         first = np.where(outside.any(axis=2), outside.argmax(axis=2), reach.size - 1)
         radius = np.maximum(reach[first] - _RADIAL / 2, 1.0)
@@ -56,9 +60,9 @@ class Cavity:
             z: World mm.
         """
         turns = np.asarray(angle) * (_DIRECTIONS / (2 * np.pi))
-        index = np.broadcast_arrays((np.asarray(z) - _LOW) / _STEP, turns)
         # the height's end values hold beyond it, directions repeat
-        index[0] = np.clip(index[0], 0, self._radius.shape[0] - 1)
+        level = np.clip((np.asarray(z) - _LOW) / _STEP, 0, self._radius.shape[0] - 1)
+        index = np.broadcast_arrays(level, turns)
         return ndimage.map_coordinates(self._radius, index, order=1, mode="grid-wrap", output=np.float32)
 
     def depth(self, x, y, z) -> np.ndarray:
@@ -75,7 +79,7 @@ class Cavity:
             z: Height, world mm.
         """
         t = np.radians(degrees)
-        reach = float(self.radius(t, z)) - depth
+        reach = float(self.radius(np.array([t]), z)[0]) - depth
         ax, ay = self.axis(z)
         return np.array([ax + reach * np.cos(t), ay + reach * np.sin(t), z])
 

@@ -168,7 +168,7 @@ class KidneyPainter:
         canvas.paint(where, Label.FAT, 0.1)
         inner = self.noise(_SINUS + 3, x[hit], y[hit], z[hit], 13.0)
         spread = np.sqrt((q[hit] + 2) ** 2 + (0.35 * w[hit]) ** 2)
-        canvas.paint(where[(spread + 2.2 * inner < kidney.pelvis) & (p[hit] < 0.15 * a)], Label.FLUID)
+        canvas.paint(where[(spread + 2.2 * inner < kidney.pelvis) & (p[hit] < 0.15 * a)], Label.URINE)
         canvas.paint(where[inner > 1.15], Label.VEIN)
         canvas.paint(where[inner < -1.45], Label.ARTERY)
 

@@ -20,6 +20,7 @@ from CT2MRSynthLib.phantom.muscles import MusclePainter
 from CT2MRSynthLib.phantom.noise import Lattice, NoiseSpace
 from CT2MRSynthLib.phantom.pelvis import PelvisPainter
 from CT2MRSynthLib.phantom.points import WARP, Points, warp
+from CT2MRSynthLib.phantom.ribs import RibPainter
 from CT2MRSynthLib.phantom.severities import Severities
 from CT2MRSynthLib.phantom.torso import TorsoPainter
 from CT2MRSynthLib.phantom.vertebrae import VertebraPainter
@@ -32,11 +33,12 @@ _PAINTERS = (
     (21, AbdomenPainter),
     (22, VesselPainter),
     (23, MusclePainter),
-    (24, PelvisPainter),
+    (30, RibPainter),
     (25, CanalPainter),
     (26, DiscPainter),
     (27, LigamentPainter),
     (28, VertebraPainter),
+    (24, PelvisPainter),
 )
 
 
@@ -65,6 +67,7 @@ class Subject:
             for stream, painter in _PAINTERS
         }
         self.torso: TorsoPainter = self._painters[TorsoPainter]
+        self._painters[AbdomenPainter].enter(*(self._painters[p] for p in (TorsoPainter, PelvisPainter, MusclePainter)))
         self.canal: CanalPainter = self._painters[CanalPainter]
         self._landmarks: dict[str, Landmarks] = {}
 
