@@ -29,6 +29,7 @@ def sample(
     Returns:
         One float32 array per quantity and the label at each voxel's center (uint8), all of the lattice's shape.
     """
+    subject, lattice = subject.own(lattice)
     part, at = _inside(subject, lattice)
     empty = values(Canvas(1))
     label = np.full(lattice.shape, Label.AIR, dtype=np.uint8)

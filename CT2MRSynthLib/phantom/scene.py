@@ -14,6 +14,7 @@ from CT2MRSynthLib.phantom.canal import CanalPainter
 from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.discs import DiscPainter
 from CT2MRSynthLib.phantom.geometry import Geometry
+from CT2MRSynthLib.phantom.implants import ImplantPainter
 from CT2MRSynthLib.phantom.landmarks import Landmarks, find_landmarks
 from CT2MRSynthLib.phantom.ligaments import LigamentPainter
 from CT2MRSynthLib.phantom.muscles import MusclePainter
@@ -38,6 +39,7 @@ _PAINTERS = (
     (26, DiscPainter),
     (27, LigamentPainter),
     (28, VertebraPainter),
+    (30, ImplantPainter),
     (24, PelvisPainter),
 )
 
@@ -69,7 +71,12 @@ class Subject:
         self.torso: TorsoPainter = self._painters[TorsoPainter]
         self._painters[AbdomenPainter].enter(*(self._painters[p] for p in (TorsoPainter, PelvisPainter, MusclePainter)))
         self.canal: CanalPainter = self._painters[CanalPainter]
+        self.implants: ImplantPainter = self._painters[ImplantPainter]
         self._landmarks: dict[str, Landmarks] = {}
+
+    def own(self, lattice: Lattice) -> tuple[Subject, Lattice]:
+        """What to paint on a lattice of the world that positions are given in: the anatomy, and the lattice in its."""
+        return self, lattice
 
     def points(self, lattice: Lattice) -> Points:
         """The points of a lattice in world RAS mm, ready to be painted."""

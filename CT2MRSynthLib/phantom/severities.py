@@ -39,6 +39,7 @@ class Severities:
         facet_hypertrophy: Thickened, narrowed facet joints.
         flavum_thickening: Thickened ligamentum flavum.
         stenosis: Narrowing of the canal at the disc.
+        fusion: Pedicle screws and rods across the disc; there are some above 0.5.
     """
 
     age: float
@@ -59,6 +60,7 @@ class Severities:
     facet_hypertrophy: np.ndarray
     flavum_thickening: np.ndarray
     stenosis: np.ndarray
+    fusion: np.ndarray
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Severities:
@@ -94,6 +96,7 @@ class Severities:
             facet_hypertrophy=hypertrophy,
             flavum_thickening=np.clip(np.maximum(hypertrophy, stenosis) + rng.normal(0, 0.1, m), 0, 1),
             stenosis=stenosis,
+            fusion=_fusion(rng),
         )
 
     def changed(self, values: Mapping[str, object]) -> Severities:
@@ -144,3 +147,12 @@ class Severities:
             raise UsageError(f"The level {level!r} is unknown; use one of {', '.join(LEVELS)}.")
         result[DISC_NAMES.index(level) if level else slice(None)] = new
         return result
+
+
+def _fusion(rng: np.random.Generator) -> np.ndarray:
+    """Which discs are bridged by implants: one or two lower ones in a few subjects in a hundred."""
+    chance, first, two = rng.random(), int(rng.integers(3, 6)), bool(rng.random() < 0.35)
+    result = np.zeros(len(DISC_NAMES))
+    if chance < 0.025:
+        result[first - (two and first > 3) : first + 1] = 1.0
+    return result
