@@ -1,30 +1,24 @@
-"""Paint psoas, quadratus lumborum, multifidus and erector spinae with their fat septa."""
+"""Paint the muscles around the spine with the fat planes between them and the fat in them."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from CT2MRSynthLib.phantom.anatomy import Anatomy
+from CT2MRSynthLib.phantom.back_muscles import BackMuscles
 from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.geometry import Geometry
+from CT2MRSynthLib.phantom.level_table import LevelTable
+from CT2MRSynthLib.phantom.muscle_section import Section
 from CT2MRSynthLib.phantom.noise import NoiseSpace
 from CT2MRSynthLib.phantom.points import Points
-from CT2MRSynthLib.phantom.shapes import ramp, segment2d, superellipse
+from CT2MRSynthLib.phantom.psoas import PsoasGroup
+from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.tissues import Label
 
-# Tables along the spine by phase (disc n lies at n + 0.5; L1 is vertebra 1). Lengths in mm.
-_PHASE = np.array([-1.0, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 7.0])
-_PSOAS_OUT = np.array([6.0, 6.5, 9.5, 13.0, 16.5, 18.5, 23.0, 34.0])
-_PSOAS_V = np.array([2.0, 3.0, 6.0, 10.0, 12.0, 14.0, 22.0, 34.0])
-_PSOAS_A = np.array([0.1, 6.5, 10.0, 14.0, 17.5, 19.5, 18.0, 16.0])
-_PSOAS_B = np.array([0.1, 9.0, 14.0, 18.5, 22.0, 23.5, 21.5, 18.0])
-_QL_A = np.array([0.1, 8.0, 13.0, 16.0, 18.0, 17.0, 0.1, 0.1])
-_QL_B = np.array([0.1, 5.0, 6.0, 7.5, 8.5, 8.0, 0.1, 0.1])
-_BACK_A = np.array([36.0, 36.0, 37.0, 38.0, 38.0, 36.0, 31.0, 24.0])
-_BACK_B = np.array([23.0, 24.0, 25.0, 25.0, 24.5, 23.0, 20.0, 15.0])
-_BACK_V = np.array([-34.0, -35.0, -37.0, -38.0, -38.5, -37.0, -33.0, -28.0])
-_MULTIFIDUS_FRONT = np.array([15.0, 17.0, 19.0, 21.0, 24.0, 28.0, 34.0, 36.0])
-_MULTIFIDUS_BACK = np.array([8.0, 9.0, 11.0, 14.0, 18.0, 24.0, 32.0, 34.0])
+_FAN, _GRAIN, _STREAK = 9, 10, 5
+#: Thickness of the dorsal fascia, mm.
+_FASCIA = 0.8
 
 
 class MusclePainter:
@@ -39,106 +33,100 @@ class MusclePainter:
 
     def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
         self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
+        self.front, self.back = PsoasGroup(anatomy, rng), BackMuscles(anatomy, rng)
+        self._turns = LevelTable(np.arange(len(anatomy.rotation)), {"turn": np.radians(anatomy.rotation)})
+        s = anatomy.severity
+        self._plane_width = float(
+            rng.normal(-0.5, 0.35) + 0.8 * s.fatness + 0.5 * (s.age - 22) / 64 + 0.5 * s.infiltration
+        )
 
     def paint(self, canvas: Canvas, points: Points) -> None:
         """Paint all muscles."""
-        self._paint_psoas(canvas, points)
-        self._paint_back(canvas, points)
-
-    def _paint_psoas(self, canvas: Canvas, points: Points) -> None:
-        a, infiltration = self.anatomy, self.anatomy.severity.infiltration
-        (u, v, phase), (x, y, z) = points.spine, points.position
-        near = np.flatnonzero((np.abs(u) < 95) & (v > -32) & (v < 66))
-        u, v, phase = np.abs(u[near]), v[near], phase[near]
-
-        def at(values):
-            return np.interp(phase, _PHASE, values)
-
-        half_body = np.interp(phase, np.arange(8), a.body_width) / 2
-        k = a.psoas * a.scale**0.5
-        ripple = 1.8 * points.field("psoas", near)
-        shape = superellipse(
-            u + ripple - half_body - at(_PSOAS_OUT) * k,
-            v - ripple - at(_PSOAS_V),
-            at(_PSOAS_A) * k,
-            at(_PSOAS_B) * k,
-            2.3,
-        )[1]
-        tilt_u = 0.94 * (u - 62) - 0.34 * (v + 10)
-        tilt_v = 0.34 * (u - 62) + 0.94 * (v + 10)
-        quadratus = superellipse(tilt_u, tilt_v, at(_QL_A) * k, at(_QL_B) * k, 2.2)[1]
-        # intertransverse muscles close the gap between psoas and erector spinae
-        between = superellipse(u - half_body - 14.0 * k, v + 9.0, 17.0 * k, 7.5, 2.0)[1]
-        between = np.where(phase < 5.3, between, 2.0)
-        iliacus = np.abs(segment2d(u, v, (64, 12), (112, 52))[0]) < 9.0
-        iliacus &= phase > 5.0
-        hit = np.flatnonzero((shape < 1) | (quadratus < 1) | (between < 1) | iliacus)
-        where = near[hit]
-        streak = self.noise(5, x[where], y[where], z[where], (4.0, 7.0, 30.0))
-        fatty = ramp(streak, 1.9 - 1.1 * infiltration, 3.2) * 0.8
-        edge = ramp(np.minimum(np.minimum(shape[hit], quadratus[hit]), 0.4 + 0.6 * between[hit]), 0.93, 1.0) * 0.12
-        gap = (0.10 + 0.10 * infiltration) * np.clip(0.7 + 0.7 * streak, 0.05, 2.5)
-        seam = 1 - ramp(np.abs(between[hit] - 1), 0.3 * gap, gap)
-        edge = np.maximum(edge, np.clip(0.03 + 0.03 * streak, 0, 0.2))
-        edge = np.maximum(edge, np.where(shape[hit] < 0.95, 0, 0.8 * seam))
-        canvas.paint(where, Label.MUSCLE, np.maximum(fatty, edge))
-
-    def _paint_back(self, canvas: Canvas, points: Points) -> None:
-        """Multifidus, longissimus, iliocostalis in their fascia, with fat between, in and under them."""
-        a, infiltration = self.anatomy, self.anatomy.severity.infiltration
-        (u, v, phase), (x, y, z) = points.spine, points.position
-        near = np.flatnonzero((np.abs(u) < 92) & (v > -85) & (v < -4))
-        if not near.size:
+        section = Section.of(points, self._turns)
+        if section is None:
             return
-        side, u, v, phase = u[near], np.abs(u[near]), v[near], phase[near]
+        plane = self.back.plane(section)
+        dorsal_part, ventral_part = np.flatnonzero(plane < 4.0), np.flatnonzero(plane > -4.0)
+        back, surface = self._back(section, plane, dorsal_part, points)
+        others = self._front(section, plane, ventral_part, points)
+        first, second = back, np.full_like(back, 60.0)
+        for distance in others:
+            first, second = np.minimum(first, distance), np.minimum(second, np.maximum(first, distance))
+        seam = np.minimum(0.5 * (second - first), 30.0)
+        behind = back <= first
+        self._paint_front(canvas, section, points, np.flatnonzero((first < 0) & ~behind), first, seam)
+        self._paint_back(canvas, section, points, np.flatnonzero((first < 0) & behind), plane, surface, seam)
+        self._paint_fascia(canvas, section, back, surface)
 
-        def at(values):
-            return np.interp(phase, _PHASE, values)
+    def _back(self, s: Section, plane, part, points: Points):
+        distance, surface = np.full_like(s.u, 40.0), np.full_like(s.u, 40.0)
+        if part.size:
+            near = s.take(part)
+            ripple = 1.3 * points.field("back", near.where)
+            distance[part], surface[part] = self.back.distance(near, plane[part], ripple)
+        return distance, surface
 
-        k = a.back_muscle * a.scale**0.7
-        ripple = 1.6 * points.field("back", near)
-        radius = superellipse(
-            u - at(_BACK_A) * k, v + ripple - at(_BACK_V) * k, at(_BACK_A) * k + 0.5, at(_BACK_B) * k, 2.5
-        )[1]
-        hit = np.flatnonzero(radius < 1.04)
-        where = near[hit]
-        side, u, v, phase, radius = side[hit], u[hit], v[hit], phase[hit], radius[hit]
-        px, py, pz = x[where], y[where], z[where]
+    def _front(self, s: Section, plane, part, points: Points) -> list[np.ndarray]:
+        result = [np.full_like(s.u, 40.0) for _ in range(3)]
+        if part.size:
+            near = s.take(part)
+            u, v, phase = (c[near.where] for c in points.canal)
+            ripple = points.field("psoas", near.where)
+            for total, values in zip(
+                result, self.front.distances(near, plane[part], ripple, (u, v, phase)), strict=True
+            ):
+                total[part] = values
+        return result
 
-        def at(values):
-            return np.interp(phase, _PHASE, values)
+    def _planes(self, s: Section, seam) -> tuple[np.ndarray, np.ndarray]:
+        """Share of fat at the border of two muscles: open planes where fat separates them, else a thin fascia."""
+        lateral = np.clip((s.u - 45.0) / 40.0, 0, 1)
+        width = self._plane_width + 1.0 * s.gape + 2.0 * lateral
+        open_ = 1 - ramp(seam, width - 0.3, width + 0.3)
+        return np.maximum(open_, 0.25 * (1 - ramp(seam, 0.15, 0.5)))
 
-        wobble = points.field("septum", where)
-        mirror = np.where(side > 0, 1.0, -1.0)
-        # 0 at the front of the compartment (transverse processes), 1 at the dorsal fascia
-        t = np.clip((-16.0 - v) / 42.0, 0, 1)
-        cleft = u - (at(_MULTIFIDUS_FRONT) * (1 - t) + at(_MULTIFIDUS_BACK) * t) - 2.5 * wobble
-        second = u - (44.0 + 8.0 * t) * k - 3.0 * wobble
-        low = ramp(phase, 2.5, 5.5)
-        deep = np.exp(-(((v + 26.0) / 11.0) ** 2)) * np.exp(-((u / 22.0) ** 2))
-        local = np.clip(infiltration * (0.45 + 0.8 * low * (cleft < 0) + 0.9 * deep) + 0.10 * deep, 0, 1.1)
-        streaks = self._streaks(px, py, pz, u, v, mirror, points.field("bend", where))
-        fatty = ramp(streaks, 1.9 - 2.3 * local, 3.0 - 2.0 * local) * (0.65 + 0.3 * local)
-        width = np.maximum(0.3 + 2.4 * infiltration + 0.9 * wobble + 0.7 * low, 0.2)
-        septum = 1 - ramp(np.abs(cleft), 0.35 * width, width + 0.5)
-        septum = np.maximum(septum, 0.75 * (1 - ramp(np.abs(second), 0.2 * width, 0.7 * width + 0.4)))
-        pocket = (
-            np.exp(-(((u - at(_MULTIFIDUS_FRONT)) / 9.0) ** 2) - (((v + 20.0) / 5.0) ** 2)) * (0.5 + infiltration) * 1.5
-        )
-        along_bone = a.lamina_fat * np.exp(-(((v + 27.0 - 0.45 * u) / 3.5) ** 2)) * (u < 30)
-        rest = self.noise(7, px, py, pz, (5.0, 5.0, 16.0))
-        mix = np.maximum(np.maximum(fatty, septum), ramp(np.maximum(pocket, along_bone) + 0.16 * rest, 0.45, 0.85))
-        mix = np.maximum(mix, np.clip(0.04 + 0.035 * streaks, 0, 0.2) + 0.1 * ramp(radius, 0.9, 1.0))
-        canvas.paint(where, Label.MUSCLE, np.clip(mix, 0, 1))
-        # fascia: a dark line at the dorsal edge
-        edge = (radius > 1.0) & (v < -30)
-        canvas.paint(where[edge], Label.FASCIA)
-        canvas.paint(where[(radius > 1.0) & (v >= -30)], Label.FAT)
+    def _paint_front(self, canvas: Canvas, section: Section, points: Points, hit, distance, seam) -> None:
+        if not hit.size:
+            return
+        s = section.take(hit)
+        x, y, z = (c[s.where] for c in points.position)
+        # septa of the psoas run from its dorsal edge, at the transverse processes, to the front and side
+        bend = 1.8 * points.field("bend", s.where)
+        streak = self.noise(_STREAK, x - 0.35 * (1 - 2.0 * s.side) * y + bend, y, z, (3.2, 15.0, 30.0))
+        fat = self.front.fat(s, streak)
+        fat = np.maximum(fat, self._planes(s, seam[hit]))
+        self._paint(canvas, s.where, fat)
 
-    def _streaks(self, x, y, z, u, v, mirror, bend):
-        """Feathered streaks that fan out from the spinous process toward the dorsal fascia."""
-        angle = np.arctan2(u + 6.0, -(v + 6.0))
-        reach = np.hypot(u + 6.0, v + 6.0)
-        fan = self.noise(9, angle * 30.0 + 2.2 * bend, reach * 0.28 + mirror * 200.0, z, (4.6, 5.0, 34.0))
-        fine = self.noise(10, x, y, z, (3.0, 4.0, 16.0))
-        return 0.85 * fan + 0.55 * fine
+    def _paint_back(self, canvas: Canvas, section: Section, points: Points, hit, plane, surface, seam) -> None:
+        if not hit.size:
+            return
+        s = section.take(hit)
+        wander = points.field("septum", s.where)
+        cleft = self.back.cleft(s, wander)
+        fields = (*self._fibers(s, cleft, points), points.field("patch", s.where), wander)
+        fat = self.back.fat(s, cleft, plane[hit], surface[hit], fields)
+        fat = np.maximum(fat, self._planes(s, seam[hit]))
+        self._paint(canvas, s.where, fat)
+
+    def _fibers(self, s: Section, cleft, points: Points):
+        """Streaks that fan out along the fibers, and grain: the multifidus from the root of the spinous process, the
+        erector spinae from the transverse processes backward."""
+        x, y, z = (c[s.where] for c in points.position)
+        inner = cleft < 0
+        du = s.u + np.where(inner, np.float32(5.0), np.float32(-22.0))
+        dv = s.v + np.where(inner, np.float32(8.0), np.float32(-14.0))
+        angle, reach = np.arctan2(du, -dv), np.hypot(du, dv)
+        mirror = 200.0 * s.side + 400.0 * inner
+        across = angle * np.where(inner, np.float32(28.0), np.float32(48.0)) + 2.0 * points.field("bend", s.where)
+        fan = self.noise(_FAN, across, reach * 0.2 + mirror, z, (3.6, 5.0, 34.0))
+        return fan, self.noise(_GRAIN, x, y, z, (3.0, 4.0, 16.0))
+
+    def _paint_fascia(self, canvas: Canvas, section: Section, back, surface) -> None:
+        """The dorsal layer of the thoracolumbar fascia."""
+        thin = np.flatnonzero((back > 0) & (back < _FASCIA) & (np.abs(back - surface) < 0.3))
+        self._paint(canvas, section.where[thin], 0.0, Label.FASCIA)
+
+    def _paint(self, canvas: Canvas, where, mix, label: Label = Label.MUSCLE) -> None:
+        """Paint, but never on the skin or outside it."""
+        inside = (canvas.label[where] != Label.AIR) & (canvas.label[where] != Label.SKIN)
+        canvas.paint(where[inside], label, mix[inside] if np.ndim(mix) else mix)

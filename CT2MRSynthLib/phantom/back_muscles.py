@@ -1,0 +1,181 @@
+"""Multifidus, longissimus and iliocostalis: their compartment, the clefts between them, and their fat."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from CT2MRSynthLib.phantom.anatomy import Anatomy
+from CT2MRSynthLib.phantom.level_table import LevelTable
+from CT2MRSynthLib.phantom.muscle_section import Section
+from CT2MRSynthLib.phantom.shapes import ramp, segment2d, smooth_max
+
+# Sizes in mm by phase. The erector spinae is widest at L2 to L4 and becomes an aponeurosis over the sacrum; the
+# multifidus is a slip beside the spinous processes at L1 and fills the groove at L5-S1.
+_PHASE = (-1.0, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 7.0)
+_SIZES = {
+    "width": (66.0, 69.0, 72.0, 73.0, 71.0, 64.0, 54.0, 42.0),
+    "dorsal": (-52.0, -53.0, -54.0, -54.5, -54.0, -52.0, -49.0, -42.0),
+    "lateral": (-30.0, -28.0, -27.0, -28.0, -30.0, -33.0, -36.0, -36.0),
+    "bulge": (0.7, 0.8, 0.9, 1.0, 1.0, 0.75, 0.3, 0.1),
+    "cleft_front": (3.0, 4.0, 5.0, 6.0, 7.5, 9.0, 11.0, 14.0),
+    "cleft_back": (4.0, 6.0, 8.0, 11.0, 16.0, 23.0, 31.0, 34.0),
+    "second_front": (30.0, 33.0, 37.0, 42.0, 46.0, 50.0, 52.0, 52.0),
+    "second_back": (44.0, 48.0, 53.0, 55.0, 54.0, 53.0, 53.0, 52.0),
+    "low": (0.0, 0.0, 0.0, 0.12, 0.4, 0.8, 1.0, 1.0),
+    "aponeurosis": (0.0, 0.0, 0.0, 0.0, 0.0, 0.25, 1.0, 0.8),
+}
+
+
+class BackMuscles:
+    """Shapes of the muscles behind the transverse processes, and the fat in and between them.
+
+    Args:
+        anatomy: Sizes.
+        rng: For what varies from side to side and from subject to subject.
+    """
+
+    def __init__(self, anatomy: Anatomy, rng: np.random.Generator):
+        self.anatomy = anatomy
+        s = anatomy.severity
+        old = (s.age - 22) / 64
+        self._sizes = LevelTable(_PHASE, _SIZES)
+        facets = LevelTable(np.arange(len(anatomy.facet_apart)) + 0.5, {"apart": anatomy.facet_apart.mean(axis=1)})
+        self._facets = facets
+        size = anatomy.back_muscle * anatomy.scale**0.7 * (1 - 0.06 * old)
+        self._width = (size * np.clip(rng.normal(1.0, 0.05) + rng.normal(0, 0.02, 2), 0.85, 1.15)).astype(np.float32)
+        # how far the muscles stand out beside the spinous processes: a furrow in the young, none in the old
+        bulk = np.clip(rng.normal(6.0, 2.5) + rng.normal(0, 0.8, 2), 0.5, 12.0)
+        self._bulge = (bulk * (1.15 if s.male else 0.95) * size * (1 - 0.6 * old)).astype(np.float32)
+        self._tip = float(anatomy.scale**0.7 * rng.normal(1.0, 0.03) * (1 - 0.03 * old))
+        self._lateral = (rng.normal(0.0, 2.5) + rng.normal(0, 1.0, 2)).astype(np.float32)
+        self._flat = float(rng.uniform(0.45, 1.1))
+        self._front = rng.normal(0.0, 1.8, 2).astype(np.float32)
+        self._back = (rng.normal(0.0, 2.2) + rng.normal(0.0, 1.5, 2)).astype(np.float32)
+        self._bow = (rng.normal(2.5, 2.0) + rng.normal(0.0, 1.5, 2)).astype(np.float32)
+        self._open = (rng.normal(-0.1, 0.7) + rng.normal(0.0, 0.35, 2)).astype(np.float32)
+        self._second = rng.normal(0.0, 4.0, (2, 2)).astype(np.float32)
+        self._second_open = (rng.normal(-0.4, 0.5) + rng.normal(0.0, 0.3, 2)).astype(np.float32)
+        self._pocket = np.clip(rng.normal(0.7, 0.25, 2), 0.1, 1.2).astype(np.float32)
+        self._pad = (anatomy.lamina_fat * rng.uniform(1.2, 3.2, 2)).astype(np.float32)
+
+    def plane(self, s: Section) -> np.ndarray:
+        """Distance in front of the ventral surface: the middle layer of the thoracolumbar fascia, which runs from the
+        transverse processes outward and backward to the lateral edge."""
+        square = np.minimum(s.u / self._extent(s), 1.3) ** 2
+        return s.v + 13.5 - (13.5 + self._edge(s)) * (0.3 + 0.7 * square) * square
+
+    def distance(self, s: Section, plane, ripple) -> tuple[np.ndarray, np.ndarray]:
+        """Approximate signed distance to the whole compartment, negative inside, and that to its dorsal surface."""
+        extent, lateral = self._extent(s), self._edge(s)
+        t = np.minimum(s.u / extent, 1.3)
+        height = lateral - self._dorsal(s)
+        r = np.maximum((lateral - s.v) / height, 0.0)
+        b, square = self._flat, t * t
+        level = (1 - b) * square + b * square * square + r * r - 1.0
+        slope = np.hypot((2 * (1 - b) + 4 * b * square) * t / extent, 2 * r / height)
+        dorsal = level / np.maximum(slope, 0.012) + ripple
+        return smooth_max(dorsal, 0.94 * plane, 4.0), dorsal
+
+    def cleft(self, s: Section, wander) -> np.ndarray:
+        """Position across the cleft between multifidus (negative) and longissimus, mm."""
+        depth = np.clip((s.v + 19.0) / (self._dorsal(s) + 19.0), -0.3, 1.0)
+        front = self._facets.at("apart", s.rows) + self._at("cleft_front", s) + self._front[s.side]
+        back = self._at("cleft_back", s) + self._back[s.side] * (0.4 + self._at("low", s))
+        bow = self._bow[s.side] * 4 * depth * (1 - depth)
+        return s.u - front - (np.maximum(back, 2.5) - front) * depth - bow - 2.2 * wander
+
+    def fat(self, s: Section, cleft, plane, dorsal, fields) -> np.ndarray:
+        """Share of fat.
+
+        Args:
+            s: Points inside the compartment.
+            cleft: From ``cleft``.
+            plane: From ``plane``.
+            dorsal: Distance to the dorsal surface.
+            fields: Random fields: streaks along the fibers, fine grain, patches, wander of septa.
+        """
+        streak, grain, patch, wander = fields
+        infiltration, low = self.anatomy.severity.infiltration, self._at("low", s)
+        lamina = self._from_lamina(s)
+        local = self._local(s, cleft, plane, lamina, low, patch)
+        mixed = 0.9 * streak + 0.42 * grain
+        level = 2.3 - 3.3 * local
+        fat = ramp(mixed, level - 0.6, level + 0.9) * (0.6 + 0.38 * np.minimum(local, 1.0))
+        thin = (1 - ramp(np.abs(streak - 0.35), 0.04, 0.16)) * np.clip(0.5 + 0.5 * patch, 0, 1.2)
+        fat = np.maximum(fat, thin * (0.16 + 0.35 * infiltration))
+        fat = np.maximum(fat, self._septa(s, cleft, wander, grain, low))
+        pads = np.maximum(self._pads(s, lamina, low), self._under_aponeurosis(s, dorsal))
+        fat = np.maximum(fat, ramp(pads + 0.18 * grain, 0.40, 0.80))
+        return np.clip(np.maximum(fat, 0.05 + 0.035 * mixed + 0.05 * infiltration), 0, 1)
+
+    def _at(self, name: str, s: Section) -> np.ndarray:
+        return self._sizes.at(name, s.rows)
+
+    def _extent(self, s: Section) -> np.ndarray:
+        return self._at("width", s) * self._width[s.side]
+
+    def _edge(self, s: Section) -> np.ndarray:
+        """v of the lateral edge, where the layers of the fascia meet."""
+        return self._at("lateral", s) + self._lateral[s.side]
+
+    def _dorsal(self, s: Section) -> np.ndarray:
+        """v of the dorsal surface in the middle of the muscles; beside the spinous processes it lies less deep."""
+        rise = 1.0 - np.exp(-((s.u / 12.0) ** 2))
+        return self._at("dorsal", s) * self._tip - self._bulge[s.side] * self._at("bulge", s) * rise
+
+    def _from_lamina(self, s: Section) -> np.ndarray:
+        """Distance from the dorsal surface of the laminae, mm."""
+        apart = self._facets.at("apart", s.rows)
+        root = self.anatomy.scale**0.5
+        return segment2d(s.u, s.v, (apart * 0.8, -16.5 * root), (0.0, -26.5 * root))[0] - 3.1 * self.anatomy.scale
+
+    def _local(self, s: Section, cleft, plane, lamina, low, patch) -> np.ndarray:
+        """How fatty the muscle is here: it starts deep and medially in the multifidus, the lower the worse."""
+        deep = np.exp(-((np.maximum(lamina, 0.0) / 9.0) ** 2))
+        multifidus = 0.40 + 0.55 * low + 0.28 * deep
+        erector = 0.20 + 0.28 * low + 0.5 * np.exp(-((plane / 12.0) ** 2)) * (0.3 + low)
+        inner = 1.0 - ramp(cleft, -1.5, 1.5)
+        share = erector + (multifidus - erector) * inner
+        return (
+            0.04
+            + 0.10 * deep * inner
+            + self.anatomy.severity.infiltration * share * np.clip(1 + 0.35 * patch, 0.3, 1.7)
+        )
+
+    def _septa(self, s: Section, cleft, wander, grain, low) -> np.ndarray:
+        """The clefts on both sides of the longissimus: open, narrow, or closed from place to place."""
+        severity = self.anatomy.severity
+        wide = 1.7 * severity.infiltration + 0.7 * severity.fatness + 1.0 * s.gape - 0.45 + 0.3 * grain
+        first = wide + self._open[s.side] + 0.7 * low
+        depth = np.clip((s.v + 20.0) / (self._dorsal(s) + 20.0), 0, 1)
+        ends = self._second[:, s.side]
+        front, back = self._at("second_front", s) + ends[0], self._at("second_back", s) + ends[1]
+        second = s.u - (front + (back - front) * depth) * self._width[s.side] + 3.0 * wander
+        result = np.zeros_like(cleft)
+        for across, width, full in (
+            (cleft, first, 0.95),
+            (second, 0.7 * wide + self._second_open[s.side] - 0.5 * low, 0.8),
+        ):
+            width = np.maximum(width, 0.0)
+            line = (1 - ramp(np.abs(across + 0.35 * grain), 0.45 * width, width + 0.35)) * full
+            # even a closed cleft has its thin layer of fascia and fat
+            result = np.maximum(result, line * ramp(width, 0.0, 0.5) + 0.15 * line)
+        return result
+
+    def _pads(self, s: Section, lamina, low) -> np.ndarray:
+        """Fat beside the facet joints, where the dorsal branches run, and on the laminae; 1 where it is full."""
+        infiltration = self.anatomy.severity.infiltration
+        apart = self._facets.at("apart", s.rows)
+        beside = np.exp(-(((s.u - apart - 9.0) / (5.0 + 3.0 * low)) ** 2) - (((s.v + 20.0) / 5.0) ** 2))
+        pocket = beside * (self._pocket[s.side] + 0.25 * s.gape) * (0.6 + 0.9 * infiltration + 0.3 * low)
+        pad = (self._pad[s.side] + 2.2 * infiltration) * (0.6 + 0.5 * s.gape)
+        layer = 0.85 * (1 - ramp(lamina, 0.3 * pad, pad + 0.8)) * ramp(pad, 0.2, 1.2)
+        return np.maximum(pocket, layer)
+
+    def _under_aponeurosis(self, s: Section, dorsal) -> np.ndarray:
+        """Fat between the aponeurosis of the erector spinae and the multifidus over the sacrum."""
+        severity = self.anatomy.severity
+        amount = self._at("aponeurosis", s) * (0.2 + 1.1 * severity.infiltration + 0.3 * severity.fatness)
+        middle = np.exp(-(((s.u - 26.0) / 13.0) ** 2))
+        thick = np.maximum(amount * (3.2 * middle + 1.6 * s.gape - 0.6), 0.0)
+        return (1 - ramp(np.abs(-dorsal - 2.0 - thick), 0.6 * thick, thick + 0.6)) * ramp(thick, 0.3, 1.2)
