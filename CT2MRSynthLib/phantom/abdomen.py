@@ -11,12 +11,12 @@ from CT2MRSynthLib.phantom.cavity import Cavity
 from CT2MRSynthLib.phantom.geometry import Geometry
 from CT2MRSynthLib.phantom.kidneys import KidneyPainter
 from CT2MRSynthLib.phantom.noise import NoiseSpace
-from CT2MRSynthLib.phantom.organmap import OrganMap
+from CT2MRSynthLib.phantom.organmap import OrganMap, retroperitoneum
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.tissues import Label
 
-_MOTTLE, _FOLDS, _LOBULES, _BRANCHES, _TWIGS, _HEPATIC = 121, 122, 123, 124, 126, 113
+_MOTTLE, _FOLDS, _LOBULES, _BRANCHES, _HEPATIC = 121, 122, 123, 124, 113
 #: Thickness of each ``Kind``'s wall in mm.
 _WALL = np.array([1.8, 2.0, 1.9, 3.6, 99.0], dtype=np.float32)
 
@@ -54,10 +54,9 @@ class AbdomenPainter:
 
     def paint(self, canvas: Canvas, points: Points) -> None:
         """Paint all organs into the fat of the abdomen."""
-        (u, v, phase), (x, y, z) = points.spine, points.position
-        front = np.interp(phase, np.arange(8), self.anatomy.body_depth).astype(np.float32)
-        beside = (np.abs(u) > 52) | (v > front + 7.0)
-        inside = np.flatnonzero((canvas.label == Label.FAT) & beside & (v > -45))
+        (u, v, phase), (x, y, z) = points.canal, points.position
+        fat = np.flatnonzero((canvas.label == Label.FAT) & (v > -50))
+        inside = fat[retroperitoneum(self.anatomy, u[fat], v[fat], phase[fat]) > 0]
         if inside.size:
             self._paint_mapped(canvas, inside, x[inside], y[inside], z[inside])
         self.kidneys.paint(canvas, points)
@@ -78,18 +77,20 @@ class AbdomenPainter:
         # nothing of them reaches below L4
         upper = np.flatnonzero(z > organs.body.height(4.6))
         part = [i[upper] for i in index]
-        for field, label in ((organs.liver, Label.LIVER), (organs.spleen, Label.SPLEEN)):
-            hit = upper[organs.at(field, part) < 0]
-            mix = self._hepatic(x[hit], y[hit], z[hit]) if label == Label.LIVER else 0.0
-            canvas.paint(inside[hit], label, mix)
-        bile = organs.at(organs.gallbladder, part)
-        canvas.paint(inside[upper[bile < 0]], Label.BOWEL_WALL, 0.0)
-        canvas.paint(inside[upper[bile < -1.6]], Label.FLUID)
+        hit = upper[organs.at(organs.liver, part) < 0]
+        canvas.paint(inside[hit], Label.LIVER, self._hepatic(x[hit], y[hit], z[hit]))
+        left = upper[x[upper] < -20]
+        canvas.paint(inside[left[organs.at(organs.spleen, [i[left] for i in index]) < 0]], Label.SPLEEN)
+        right = upper[(x[upper] > 0) & (x[upper] < 110)]
+        bile = organs.at(organs.gallbladder, [i[right] for i in index])
+        canvas.paint(inside[right[bile < 0]], Label.BOWEL_WALL, 0.0)
+        canvas.paint(inside[right[bile < -1.6]], Label.FLUID)
 
     def _hepatic(self, x, y, z) -> np.ndarray:
         """Share of vein in the liver: branches along lines where two random fields vanish."""
-        first, second = (self.noise(_HEPATIC + n, x, y, z, 62.0) for n in range(2))
-        return 1 - ramp(np.hypot(first, second), 0.10, 0.24)
+        first, second = (self.noise(_HEPATIC + n, x, y, z, 52.0) for n in range(2))
+        lines = [np.hypot(first - a, second - b) / w for a, b, w in ((0, 0, 1.0), (1, 0.6, 0.7), (-0.9, -0.8, 0.7))]
+        return 0.8 * (1 - ramp(np.minimum.reduce(lines), 0.05, 0.2))
 
     def _paint_tubes(self, canvas: Canvas, where, x, y, z, tube, index) -> None:
         """Walls, folds, contents and gas of stomach and bowel; the pancreas with its lobules."""
@@ -119,15 +120,18 @@ class AbdomenPainter:
         canvas.paint(where[hit], Label.BOWEL_CONTENT, 0.85 * share)
 
     def _paint_mesentery(self, canvas: Canvas, inside, x, y, z, tube) -> None:
-        """Vessels in the fat between the loops: branches in pairs of artery and vein, and twigs."""
+        """Vessels in the fat between the loops: pairs of artery and vein, and twigs."""
         loose = np.flatnonzero((tube > 0.5) & (tube < 60))
         where, x, y, z = (c[loose] for c in (inside, x, y, z))
         size = self.vessel_size
-        first, second = (self.noise(_BRANCHES + n, x, y, z, 52.0) for n in range(2))
-        artery = np.hypot(first, second)
-        vein = np.hypot(first - 0.26, second - 0.08)
-        twig = np.hypot(*(self.noise(_TWIGS + n, x, y, z, 26.0) for n in range(2)))
-        thin = 1 - ramp(twig, 0.06 * size, 0.17 * size)
-        canvas.mix[where] = np.maximum(canvas.mix[where], 0.55 * thin)
-        canvas.paint(where[vein < 0.125 * size], Label.VEIN)
-        canvas.paint(where[artery < 0.085 * size], Label.ARTERY)
+        first, second = (self.noise(_BRANCHES + n, x, y, z, (44.0, 44.0, 60.0)) for n in range(2))
+
+        def line(a: float, b: float, width: float) -> np.ndarray:
+            # where two fields take two values at once lies a curve
+            return where[(first - a) ** 2 + (second - b) ** 2 < (width * size) ** 2]
+
+        for a, b in ((1.1, 0.4), (-0.9, 0.8), (0.2, -1.2), (-0.3, 1.7)):
+            canvas.mix[line(a, b, 0.10)] = 0.7
+        for a, b, width in ((0.0, 0.0, 0.14), (0.9, -0.6, 0.10), (-1.0, -0.5, 0.10), (0.5, 1.2, 0.08)):
+            canvas.paint(line(a + 0.24, b + 0.1, width), Label.VEIN)
+            canvas.paint(line(a, b, 0.65 * width), Label.ARTERY)

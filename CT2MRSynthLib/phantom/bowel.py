@@ -145,9 +145,9 @@ def stomach(body: Body, rng: np.random.Generator) -> Course:
         body.under_wall(96, 10 + 0.9 * full, 1.2 + low),
         body.ahead(1.3 + 0.6 * low, 22, 52 + 16 * fat),
         body.ahead(1.2, 42, 40 + 8 * fat),
-        body.ahead(1.6, 47, 24),
-        body.ahead(2.4, 43, 18),
-        body.ahead(3.0 + 0.3 * u[2], 34, 24),
+        body.ahead(1.6, 47, 32),
+        body.ahead(2.4, 43, 29),
+        body.ahead(3.0 + 0.3 * u[2], 34, 30),
         body.ahead(3.2 + 0.3 * u[2], 8, 36),
         body.ahead(3.0, -22, 33),
         body.ahead(2.2, -30, 32),
@@ -173,7 +173,7 @@ def pancreas(body: Body, rng: np.random.Generator) -> Course:
         body.ahead(1.6, 20, 36),
         body.ahead(1.2, -4, 42),
         body.ahead(0.9, -36, 32),
-        body.ahead(0.5, -68, 16),
+        body.ahead(0.5, -70, 20),
     ]
     points, size = sampled(
         [k + 3 * m for k, m in zip(knots, n, strict=True)],

@@ -8,9 +8,12 @@ import numpy as np
 from scipy import ndimage
 
 from CT2MRSynthLib.phantom import bowel
+from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.bowel import Body, Course
 from CT2MRSynthLib.phantom.kidneys import Kidney
 from CT2MRSynthLib.phantom.liver import UpperOrgans
+from CT2MRSynthLib.phantom.noise import Lattice
+from CT2MRSynthLib.phantom.shapes import ramp
 
 #: Distance of the grid's nodes, mm.
 SPACING = 3.5
@@ -18,13 +21,22 @@ _LOW = np.array([-172.0, -42.0, -214.0])
 _HIGH = np.array([172.0, 196.0, 150.0])
 #: The thinnest tubes' radius, mm: thicker ones start from a core of what is left.
 _THIN = 6.0
+#: Thickness by phase of the spine, mm, of what lies before the bodies and is no bowel.
+_PHASES = np.array([-2.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 5.6, 6.4, 7.0])
+_FRONT = np.array([16.0, 16.0, 16.0, 16.0, 16.0, 16.0, 15.0, 14.0, 7.0, 6.0])
 #: Samples of one tube so far apart along it that they are different loops where they touch.
 _APART = 14
 
 
-def retroperitoneum(u, v, depth):
-    """How far in mm a point lies outside the block of spine, psoas and great vessels, which bowel spares."""
-    return np.maximum(np.abs(u) - 54.0, v - depth - 25.0)
+def retroperitoneum(anatomy: Anatomy, u, v, phase):
+    """How far in mm a point lies outside the block of spine and psoas, into which no mapped organ reaches.
+
+    Args:
+        anatomy: Sizes.
+        u, v, phase: Canal coordinates.
+    """
+    front = np.interp(phase, _PHASES, _FRONT + np.interp(_PHASES, np.arange(8), anatomy.body_depth))
+    return np.maximum(np.abs(u) - 54.0, v - front.astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -69,24 +81,24 @@ class OrganMap:
             np.float32(_LOW[a]) + np.float32(SPACING) * np.arange(self.shape[a], dtype=np.float32) for a in range(3)
         ]
         x, y, z = (c.ravel() for c in np.meshgrid(*axes, indexing="ij"))
-        sx, sy, phase = (np.repeat(c[None], 1, axis=0) for c in body.geometry.spine_at_height(axes[2]))
-        level = np.tile(np.arange(self.shape[2]), self.shape[0] * self.shape[1])
-        sx, sy, phase = (c[0].astype(np.float32)[level] for c in (sx, sy, phase))
-        front = np.interp(phase, np.arange(8), body.anatomy.body_depth).astype(np.float32)
+        lattice = Lattice(_LOW, np.eye(3) * SPACING, self.shape)
+        u, v, phase = (c.ravel() for c in lattice.smooth(body.geometry.canal, 12.0))
         depth = body.cavity.depth(x, y, z)
         upper = UpperOrgans(body, rng)
         kidney = np.min([k.distance(*k.local(x, y, z)) - 0.5 * k.fat - 2.5 for k in kidneys], axis=0)
-        block = retroperitoneum(x - sx, y - sy, front)
-        behind = y - sy - 14.0 * body.anatomy.severity.fatness
+        block = retroperitoneum(body.anatomy, u, v, phase)
+        # the great vessels need more room than what lies beside them
+        vessels = np.maximum(np.abs(u) - 30.0, block - 8.0 * ramp(6.0 - phase, 0.0, 0.6))
+        behind = v - 14.0 * body.anatomy.severity.fatness
         self.spleen = np.maximum(upper.spleen(x, y, z, depth), 2.0 - kidney)
-        self.liver = np.maximum(upper.liver(x, y, z, depth), 2.0 - np.minimum(kidney, block + 18.0))
+        self.liver = np.maximum(upper.liver(x, y, z, depth), 2.0 - np.minimum(kidney, block))
         self.gallbladder = upper.gallbladder(x, y, z)
         self.liver = np.maximum(self.liver, 0.5 - self.gallbladder)
-        room = np.minimum.reduce([kidney, self.liver, self.spleen, self.gallbladder, depth - 1.0])
+        room = np.minimum.reduce([kidney, self.liver, self.spleen, self.gallbladder, depth - 1.0, block])
         fixed = [bowel.stomach(body, rng), bowel.pancreas(body, rng), bowel.colon(body, rng)]
         samples = Samples.of(fixed)
         distance, _ = self._nearest(samples)
-        free = np.minimum.reduce([room, distance.ravel(), block, behind])
+        free = np.minimum.reduce([room, distance.ravel(), vessels, behind])
         sites = self._sites(free, np.stack([x, y, z], axis=1), rng)
         loops = bowel.small_bowel(sites, fixed[0].points[-1], rng) if len(sites) else []
         self.samples = Samples.of([*fixed, *loops])
@@ -94,7 +106,7 @@ class OrganMap:
         apart = self._apart(owner)
         tube = np.maximum(distance, 0.6 - apart)
         small = (self.samples.kind[owner] <= bowel.Kind.JEJUNUM) & (self.samples.course[owner] >= len(fixed))
-        room = np.where(small.ravel(), np.minimum(room, block), room).reshape(self.shape)
+        room = np.where(small.ravel(), np.minimum(room, vessels), room).reshape(self.shape)
         tube = np.maximum(tube, 0.8 - room)
         tube = ndimage.gaussian_filter(tube, 0.45)
         self.tube = np.where(depth.reshape(self.shape) < 0, 99.0, tube).astype(np.float32)
