@@ -9,7 +9,7 @@ SUMMARY = "make simulated CT and T2 of a lumbar spine"
 
 DESCRIPTION = """\
 Without --pairs: one simulated subject as <name>_CT.nrrd with one crop box (ROI markup) and one landmark list per disc.
-With --pairs: a set of disc-level CT and T2 pairs for training, in .npz files. Same seed, same result."""
+With --pairs: a set of disc-level CT and T2 pairs for training. Same seed, same result."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.pairs is not None:
         from CT2MRSynthLib.phantom.pairset import write_pairs
 
-        paths = write_pairs(out, arguments.pairs, arguments.seed, arguments.processes)
+        paths = [write_pairs(out, arguments.pairs, arguments.seed, processes=arguments.processes)]
     else:
         from CT2MRSynthLib.phantom.subject import write_subject
 

@@ -7,15 +7,16 @@ import argparse
 SUMMARY = "train a generator on pairs of CT and T2 slices"
 
 DESCRIPTION = """\
-Train a generator on pairs of CT and T2 slices, in .npz files. Ctrl+C or SIGTERM ends the run after its current step,
-with a checkpoint; the same command with --resume goes on. RUN/bundle is the result, RUN/previews shows how it looks."""
+Train a generator on a pair set (ct2mrsynth phantom --pairs makes simulated ones). Ctrl+C or SIGTERM ends the run after
+its current step, with a checkpoint; the same command with --resume goes on. RUN/bundle is the result, RUN/previews
+shows how it looks."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.description = DESCRIPTION
     parser.add_argument(
-        "--pairs", required=True, metavar="DIR", help="folder of *.npz files with ct and mr; new ones are taken in"
+        "--pairs", required=True, metavar="DIR", help="folder of the pair set; pairs added later are taken in"
     )
     parser.add_argument("--out", required=True, metavar="RUN", help="folder of the run")
     parser.add_argument(

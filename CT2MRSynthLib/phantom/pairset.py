@@ -1,68 +1,135 @@
-"""Sets of simulated pairs as ``.npz`` files that training reads."""
+"""Sets of simulated pairs: which discs of which subjects, and their way into a pair set on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from CT2MRSynthLib.atomic import replacing
+from CT2MRSynthLib import __version__, provenance
 from CT2MRSynthLib.errors import UsageError
-from CT2MRSynthLib.phantom.pair import Pair, render_pairs
+from CT2MRSynthLib.levels import LEVELS
+from CT2MRSynthLib.pairset import PairEntry, PairSetWriter, write_pair
+from CT2MRSynthLib.phantom.pair import render_pair
 
-SHARD = 100
+#: Subjects for so many pairs, as in the study that this follows.
+PAIRS_OF, SUBJECTS_OF = 280, 129
+#: How often each level is among the pairs: the lower discs wear more and are imaged more.
+LEVEL_SHARES = (0.12, 0.16, 0.22, 0.28, 0.22)
 
 
 def write_pairs(
     out: str | Path,
-    count: int,
-    seed: int,
-    processes: int | None = 1,
-    shard: int = SHARD,
+    count: int = PAIRS_OF,
+    seed: int = 1,
+    subjects: int | None = None,
+    processes: int = 1,
     progress: Callable[[int, int], None] | None = None,
-) -> list[Path]:
-    """Write ``count`` pairs, one per seed from ``seed`` on, in files of ``shard`` pairs; complete files are kept.
+) -> Path:
+    """Write a pair set of ``count`` discs; what is complete in the folder is kept.
 
-    Each file holds ``ct`` (int16, HU), ``mr`` (uint8), both (n, 256, 256), ``level``, ``seed``, ``subject`` and
-    ``extent`` (box edges right, anterior, superior in mm).
+    The same numbers give the same bytes, whatever the number of processes, in one run or in several.
 
     Args:
         out: Folder.
-        count: Number of pairs, each of another subject.
-        seed: First seed.
-        processes: Worker processes.
-        shard: Pairs per file.
-        progress: Called with pairs done and pairs in all.
+        count: Number of pairs.
+        seed: The first subject; the others follow it.
+        subjects: How many subjects the pairs are of, 1 to 5 discs each; None: 129 for 280 pairs, and in proportion.
+        processes: Worker processes; 1: this one.
+        progress: Called with pairs complete and pairs in all.
+
+    Returns:
+        The manifest.
 
     Raises:
-        UsageError: Nothing to make.
+        UsageError: The numbers do not go together, or the folder holds another pair set.
+        OutputError: A file cannot be written.
     """
-    if count < 1 or shard < 1:
-        raise UsageError(f"{count} pairs in files of {shard} are asked for; give numbers from 1.")
-    paths = []
-    for first in range(seed, seed + count, shard):
-        seeds = range(first, min(first + shard, seed + count))
-        path = Path(out) / f"pairs_{seeds[0]:06d}_{seeds[-1]:06d}.npz"
-        if not path.exists():
-            pairs = []
-            for pair in render_pairs(seeds, processes):
-                pairs.append(pair)
+    if subjects is None:
+        subjects = max(1, round(count * SUBJECTS_OF / PAIRS_OF))
+    plan = plan_pairs(count, subjects, seed)
+    made_by = {"command": "phantom", "version": __version__, "pairs": count, "subjects": subjects, "seed": seed}
+    with PairSetWriter(out, made_by, simulated=True) as writer:
+        missing = [(str(out), *item) for item in plan if _identifier(*item) not in writer]
+        done = len(plan) - len(missing)
+        if progress:
+            progress(done, len(plan))
+        with _mapper(min(processes, len(missing))) as mapped:
+            for n, entry in enumerate(mapped(_make, missing), 1):
+                writer.add(entry)
                 if progress:
-                    progress(seeds[0] - seed + len(pairs), count)
-            _write(path, seeds, pairs)
-        paths.append(path)
-    return paths
+                    progress(done + n, len(plan))
+        return writer.manifest
 
 
-def _write(path: Path, seeds, pairs: list[Pair]) -> None:
-    with replacing(path, suffix=".part") as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(
-            file,
-            ct=np.stack([np.rint(pair.ct).astype(np.int16) for pair in pairs]),
-            mr=np.stack([pair.mr for pair in pairs]),
-            level=np.array([pair.frame.level for pair in pairs]),
-            seed=np.array(list(seeds)),
-            subject=np.array([f"phantom {seed}" for seed in seeds]),
-            extent=np.stack([pair.frame.extent for pair in pairs]),
+def plan_pairs(count: int, subjects: int, seed: int) -> list[tuple[int, str]]:
+    """Seeds and levels of a pair set, subject by subject from superior to inferior.
+
+    Args:
+        count: Number of pairs.
+        subjects: Number of subjects, each with 1 to 5 of its discs.
+        seed: The first subject.
+
+    Raises:
+        UsageError: The numbers do not go together.
+    """
+    if count < 1 or seed < 0:
+        raise UsageError(f"{count} pairs from seed {seed} are asked for; give at least 1 pair and a seed from 0.")
+    if not subjects <= count <= len(LEVELS) * subjects:
+        raise UsageError(
+            f"{count} pairs of {subjects} subjects are asked for; a subject has 1 to {len(LEVELS)} discs: "
+            f"give {-(-count // len(LEVELS))} to {count} subjects."
         )
+    rng = np.random.default_rng([seed, 200])
+    # some patients have several discs imaged, others only the one that hurts
+    turn = rng.exponential(size=(subjects, len(LEVELS) - 1)) / rng.uniform(0.2, 2.0, (subjects, 1))
+    further = np.argsort(turn.ravel(), kind="stable")[: count - subjects] // (len(LEVELS) - 1)
+    discs = 1 + np.bincount(further, minlength=subjects)
+    chosen = [sorted(rng.choice(len(LEVELS), n, replace=False, p=LEVEL_SHARES)) for n in discs]
+    return [(seed + n, LEVELS[level]) for n, levels in enumerate(chosen) for level in levels]
+
+
+def _patient(seed: int) -> str:
+    return f"phantom-{seed:06d}"
+
+
+def _identifier(seed: int, level: str) -> str:
+    return f"{_patient(seed)}_{level}"
+
+
+def _make(task: tuple[str, int, str]) -> PairEntry:
+    """Render and write one pair; runs in a worker process."""
+    out, seed, level = task
+    pair = render_pair(seed, level)
+    return write_pair(
+        out,
+        _patient(seed),
+        level,
+        pair.ct,
+        pair.mr,
+        pair.frame.grid(),
+        details={"seed": seed, **pair.truth},
+        metadata={"CT2MRSynth label": f"SIMULATED, {provenance.LABEL}"},
+    )
+
+
+@contextmanager
+def _mapper(processes: int) -> Iterator[Callable]:
+    """``map`` in this process or in several, which end at once when this one is told to."""
+    if processes < 2:
+        yield map
+        return
+    pool = ProcessPoolExecutor(processes, initializer=_leave_signals_to_parent)
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_signals_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -2,65 +2,73 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from CT2MRSynthLib.errors import InputError
+from CT2MRSynthLib.pairset import MANIFEST, PairEntry, read_manifest, read_pair
+from CT2MRSynthLib.pairset.images import PIXELS
+from CT2MRSynthLib.pairset.manifest import TEST, TRAINING, VALIDATION, check_patients
 
-#: Edge length in pixels of every slice of a pair.
-PIXELS = 256
+__all__ = ["PIXELS", "PairStore"]
 
 
 class PairStore:
-    """Pairs from the ``*.npz`` files of a folder; files that appear later are taken in by ``refresh``.
+    """The accepted pairs of a pair set, those for testing left out; pairs that are added later come with ``refresh``.
 
-    Each file holds ``ct`` (int16 or float32, HU, shape (n, 256, 256)) and ``mr`` (uint8, same shape). Optional:
-    ``subject`` (n,), by which validation pairs are split off; ``extent`` (n, 2 or 3), edge lengths of the boxes in mm.
+    Where the manifest says which pairs are for validation, these are held back. Otherwise the first patients are, until
+    ``validation`` pairs are together. Either way a patient is on one side only.
 
     Args:
-        folder: Where the files are.
-        validation: How many pairs of the first file to hold back; rounded up to whole subjects where ``subject`` is
-            known.
+        folder: The pair set.
+        validation: How many pairs to hold back; rounded up to whole patients.
 
     Raises:
-        InputError: The folder is missing, has no usable file, or a file's arrays do not match.
+        InputError: There is no usable pair set, a patient is on both sides, or nothing is left to train on.
     """
 
     def __init__(self, folder: str | Path, validation: int = 20) -> None:
         self.folder = Path(folder)
         self.validation_count = validation
         self._read: set[str] = set()
+        self._seen: tuple[int, int] | None = None
         self._ct: list[np.ndarray] = []
         self._mr: list[np.ndarray] = []
         self.validation: list[tuple[np.ndarray, np.ndarray]] = []
         self.field_of_view: tuple[float, float] | None = None
         self.slice_thickness: tuple[float, float] | None = None
-        self._subjects: set = set()
-        self._held_back: set = set()
-        if not self.folder.is_dir():
-            raise InputError(f"There is no folder of training pairs at {self.folder}.")
+        self._split: bool | None = None
+        self._patients: dict[str, str] = {}
+        self._images: dict[str, str] = {}
         self.refresh()
         if not self._ct:
             raise InputError(
-                f"No training pairs are left in {self.folder} after {validation} were held back for validation."
+                f"No training pairs are left in {self.folder} after {len(self.validation)} were held back for "
+                "validation; give more pairs or hold back fewer."
             )
 
     def __len__(self) -> int:
         return len(self._ct)
 
     @property
-    def subjects(self) -> int | None:
-        """How many subjects the training pairs are of; None where the files do not say."""
-        return len(self._subjects - self._held_back) or None
+    def subjects(self) -> int:
+        """How many patients the training pairs are of."""
+        return sum(side == TRAINING for side in self._patients.values())
 
     def refresh(self) -> int:
-        """Take in files that were not there before; returns how many pairs came."""
-        before = len(self)
-        for path in sorted(self.folder.glob("*.npz")):
-            if path.name not in self._read:
-                self._take(path)
+        """Take in pairs that were not there before; returns how many came for training."""
+        before, seen = len(self), _state(self.folder / MANIFEST)
+        if seen is not None and seen == self._seen:
+            return 0
+        entries = [entry for entry in read_manifest(self.folder).pairs if entry.accepted]
+        check_patients(entries)
+        if self._split is None:
+            self._split = any(entry.split is not None for entry in entries)
+        for entry in entries:
+            if entry.id not in self._read and entry.split != TEST:
+                self._take(entry)
+        self._seen = seen
         return len(self) - before
 
     def pair(self, index: int) -> tuple[np.ndarray, np.ndarray]:
@@ -75,40 +83,41 @@ class PairStore:
         epoch, position = divmod(draw, len(self))
         return int(np.random.default_rng([seed, epoch]).permutation(len(self))[position])
 
-    def _take(self, path: Path) -> None:
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-            return  # still being written; the next refresh tries again
-        ct, mr = arrays.get("ct"), arrays.get("mr")
-        if ct is None or mr is None or ct.shape != mr.shape or ct.shape[1:] != (PIXELS, PIXELS):
-            shapes = {name: array.shape for name, array in arrays.items()}
-            raise InputError(
-                f"{path.name} is no file of pairs: ct and mr of shape (n, 256, 256) are needed, it holds {shapes}."
-            )
-        self._read.add(path.name)
-        subjects = arrays.get("subject")
-        keys = [str(key) for key in subjects] if subjects is not None else [f"{path.name}:{i}" for i in range(len(ct))]
-        self._subjects |= set(keys) if subjects is not None else set()
-        self._note_extent(arrays.get("extent"))
-        for i, key in enumerate(keys):
-            if len(self.validation) < self.validation_count or key in self._held_back:
-                self._held_back.add(key)
-                self.validation.append((ct[i], mr[i]))
-            else:
-                self._ct.append(ct[i])
-                self._mr.append(mr[i])
-
-    def _note_extent(self, extent: np.ndarray | None) -> None:
-        if extent is None or extent.size == 0:
+    def _take(self, entry: PairEntry) -> None:
+        side = self._side(entry)
+        for file in entry.files.values():
+            if self._images.setdefault(file.sha256, side) != side:
+                raise InputError(
+                    f"The image {file.path} is both in {TRAINING} and in {VALIDATION}, under two patients; "
+                    "reject one of the two pairs."
+                )
+        images = read_pair(self.folder, entry)
+        self._read.add(entry.id)
+        if side == VALIDATION:
+            self.validation.append(images)
             return
-        edges = np.asarray(extent, dtype=float).reshape(len(extent), -1)
-        self.field_of_view = _widened(self.field_of_view, edges[:, :2])
-        if edges.shape[1] == 3:
-            self.slice_thickness = _widened(self.slice_thickness, edges[:, 2])
+        self._ct.append(images[0])
+        self._mr.append(images[1])
+        self.field_of_view = _widened(self.field_of_view, entry.extent[:2])
+        self.slice_thickness = _widened(self.slice_thickness, entry.extent[2:])
+
+    def _side(self, entry: PairEntry) -> str:
+        if self._split:
+            wanted = entry.split or TRAINING
+        else:
+            wanted = VALIDATION if len(self.validation) < self.validation_count else TRAINING
+        return self._patients.setdefault(entry.patient, wanted)
 
 
-def _widened(span: tuple[float, float] | None, values: np.ndarray) -> tuple[float, float]:
-    low, high = float(values.min()), float(values.max())
+def _widened(span: tuple[float, float] | None, values: tuple[float, ...]) -> tuple[float, float]:
+    low, high = min(values), max(values)
     return (low, high) if span is None else (min(low, span[0]), max(high, span[1]))
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """What changes when a file is replaced."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino

@@ -5,13 +5,11 @@ import pytest
 
 from CT2MRSynthLib.cli import main
 from CT2MRSynthLib.crop import Landmarks, crop_box
-from CT2MRSynthLib.errors import UsageError
 from CT2MRSynthLib.frame import DiscFrame
 from CT2MRSynthLib.levels import LEVELS
 from CT2MRSynthLib.markups import read_boxes, read_points
 from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.pair import render_pair
-from CT2MRSynthLib.phantom.pairset import write_pairs
 from CT2MRSynthLib.phantom.scene import Subject
 from CT2MRSynthLib.phantom.subject import phantom_ct
 from CT2MRSynthLib.phantom.tissues import Label
@@ -110,18 +108,3 @@ def test_command_writes_what_slicer_opens(tmp_path, monkeypatch, coarse_ct):
         assert np.allclose(box.corners(), frame.corners(), atol=1e-3)
         by_rule = crop_box(Landmarks.from_points(points[frame.level]), frame.level)
         assert np.linalg.norm(by_rule.center - frame.center) < 4.0
-
-
-def test_pair_sets_are_complete_files_and_resume(tmp_path):
-    (path,) = write_pairs(tmp_path, 2, 40)
-    with np.load(path) as file:
-        assert file["ct"].shape == file["mr"].shape == (2, 256, 256)
-        assert file["ct"].dtype == np.int16 and file["mr"].dtype == np.uint8
-        assert list(file["seed"]) == [40, 41] and set(file["level"]) <= set(LEVELS)
-    before = path.stat().st_mtime_ns
-    assert write_pairs(tmp_path, 2, 40) == [path] and path.stat().st_mtime_ns == before
-
-
-def test_no_pairs_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="0 pairs"):
-        write_pairs(tmp_path, 0, 1)

@@ -13,6 +13,8 @@ import runs
 
 from CT2MRSynthLib.cli import main
 from CT2MRSynthLib.errors import CT2MRSynthError, InputError, UsageError
+from CT2MRSynthLib.frame import DiscFrame
+from CT2MRSynthLib.pairset import PairSetWriter, read_manifest, read_pair, write_pair
 from CT2MRSynthLib.training.settings import PAPER, PAPER_SHORT, Augmentation, TrainingSettings
 
 torch = pytest.importorskip("torch", reason="no torch")
@@ -30,19 +32,22 @@ from CT2MRSynthLib.training.trainer import Trainer  # noqa: E402
 TINY = TrainingSettings(width=4, blocks=1, discriminator_width=2, steps=6, ema_decay=0.9, validation_pairs=2)
 
 
-def write_pairs(folder, name="a.npz", count=6, seed=0, **more):
+def write_pairs(folder, patients="abcdef", seed=0, splits=None):
+    """A pair set of noise, with one pair for each of ``patients``."""
     rng = np.random.default_rng(seed)
-    coarse = rng.integers(-150, 400, (count, 16, 16)).astype(np.int16)
-    ct = np.repeat(np.repeat(coarse, 16, axis=1), 16, axis=2)
-    mr = np.clip(ct / 3 + 80, 0, 255).astype(np.uint8)
-    folder.mkdir(exist_ok=True)
-    np.savez(folder / name, ct=ct, mr=mr, **more)
+    grid = DiscFrame([0, 0, 0], np.eye(3), [80, 80, 4]).grid()
+    with PairSetWriter(folder, {"command": "test"}) as writer:
+        for patient in patients:
+            ct = np.kron(rng.integers(-150, 400, (16, 16)), np.ones((16, 16)))
+            mr = np.clip(ct / 3 + 80, 0, 255).astype(np.uint8)
+            level = f"slice-{len(writer):02d}"
+            writer.add(replace(write_pair(folder, patient, level, ct, mr, grid), split=(splits or {}).get(patient)))
     return folder
 
 
 @pytest.fixture
 def pairs(tmp_path):
-    """A folder of six pairs."""
+    """A pair set of six patients."""
     return write_pairs(tmp_path / "pairs")
 
 
@@ -75,9 +80,7 @@ def test_a_resumed_run_gives_the_same_weights_bit_for_bit(pairs, tmp_path):
 
 
 def test_the_result_is_a_bundle_that_says_how_it_was_made(tmp_path):
-    extent = np.tile([[80.0, 80.0, 4.0]], (6, 1))
-    subject = np.array(["a", "a", "b", "b", "c", "c"])
-    folder = write_pairs(tmp_path / "pairs", subject=subject, extent=extent)
+    folder = write_pairs(tmp_path / "pairs", "aabbcc")
     a_trainer(folder, tmp_path / "run").run()
     card = load_bundle(tmp_path / "run" / "bundle").card
     assert card.training_data == {"description": "noise", "subjects": 2, "pairs": 4}
@@ -166,30 +169,61 @@ def test_an_epoch_shows_every_pair_once(pairs):
     assert epochs[0] != epochs[1] or epochs[1] != epochs[2]
 
 
-def test_no_subject_is_on_both_sides(tmp_path):
-    folder = write_pairs(tmp_path / "pairs", subject=np.array(["a", "b", "b", "b", "c", "c"]))
-    write_pairs(folder, "b.npz", 4, seed=1, subject=np.array(["b", "d", "d", "a"]))
+def test_no_patient_is_on_both_sides(tmp_path):
+    folder = write_pairs(tmp_path / "pairs", "abbbcc")
     store = PairStore(folder, validation=2)
-    assert len(store.validation) == 6  # all of a and b
-    assert len(store) == 4
+    assert (len(store.validation), len(store), store.subjects) == (4, 2, 1)  # all of a and b are held back
+    write_pairs(folder, "bdda", seed=1)
+    assert (store.refresh(), len(store.validation), store.subjects) == (2, 6, 2)
 
 
-def test_files_that_arrive_later_or_were_half_written_are_taken_in(pairs):
-    (pairs / "b.npz").write_bytes((pairs / "a.npz").read_bytes()[:5000])
+def test_the_manifests_own_split_is_kept(tmp_path):
+    splits = {"a": "training", "b": "training", "c": "validation", "d": "test"}
+    store = PairStore(write_pairs(tmp_path / "pairs", "abbcd", splits=splits), validation=3)
+    assert (len(store), len(store.validation), store.subjects) == (3, 1, 2)
+
+
+def test_a_leak_between_the_sides_is_refused(tmp_path):
+    folder = write_pairs(tmp_path / "patient", "ab")
+    both = read_manifest(folder)
+    one = replace(both.pairs[0], split="training")
+    replace(both, pairs=(one, replace(both.pairs[1], patient="a", split="validation"))).write(folder)
+    with pytest.raises(InputError, match="The patient a is both in training and in validation"):
+        PairStore(folder)
+    replace(both, pairs=(one, replace(both.pairs[1], files=one.files, split="test"))).write(folder)
+    with pytest.raises(InputError, match="The image a/a_slice-00_CT.nrrd is both in training and in test"):
+        PairStore(folder)
+    replace(both, pairs=(both.pairs[0], replace(both.pairs[0], id="c", patient="c"))).write(folder)
+    with pytest.raises(InputError, match="under two patients"):
+        PairStore(folder, validation=1)
+
+
+def test_rejected_pairs_are_left_out(pairs):
+    found = read_manifest(pairs)
+    first = replace(found.pairs[0], decision=replace(found.pairs[0].decision, status="rejected", reviewer="AB"))
+    replace(found, pairs=(first, *found.pairs[1:])).write(pairs)
+    assert len(PairStore(pairs, validation=2)) == 3
+
+
+def test_pairs_that_arrive_later_are_taken_in(pairs):
     store = PairStore(pairs, validation=2)
     assert (len(store), store.refresh()) == (4, 0)
-    write_pairs(pairs, "b.npz", 3, seed=2)
+    write_pairs(pairs, "ghi", seed=2)
     assert (store.refresh(), len(store)) == (3, 7)
 
 
+def test_pairs_come_as_they_were_written(pairs):
+    store, entry = PairStore(pairs, validation=2), read_manifest(pairs).pairs[2]
+    for image, written in zip(store.pair(0), read_pair(pairs, entry), strict=True):
+        np.testing.assert_array_equal(image, written)
+    assert [image.dtype for image in store.pair(0)] == [np.int16, np.uint8]
+
+
 def test_folders_without_pairs_are_refused(tmp_path):
-    with pytest.raises(InputError, match="no folder of training pairs"):
+    with pytest.raises(InputError, match="no pair set in"):
         PairStore(tmp_path / "nowhere")
     with pytest.raises(InputError, match="No training pairs are left"):
-        PairStore(write_pairs(tmp_path / "few", count=2), validation=2)
-    np.savez(tmp_path / "few" / "x.npz", ct=np.zeros((1, 8, 8)), mr=np.zeros((1, 8, 8)))
-    with pytest.raises(InputError, match="x.npz is no file of pairs"):
-        PairStore(tmp_path / "few")
+        PairStore(write_pairs(tmp_path / "few", "ab"), validation=2)
 
 
 def test_learning_rate_is_the_papers():

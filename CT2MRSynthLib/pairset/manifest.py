@@ -1,0 +1,224 @@
+"""The manifest of a pair set: ``manifest.json``, which lists the pairs, what is known of them, and who goes where.
+
+========== ============================================================================================================
+key        content
+========== ============================================================================================================
+schema     1
+kind       "CT2MRSynth pair set"
+software   name and version of what wrote it
+simulated  true where no patient was imaged
+made_by    the command and what it was asked for; the same command on the same folder goes on where it was ended
+pairs      a list of pairs, patient by patient
+========== ============================================================================================================
+
+A pair has ``id``; ``patient``, a study code, never a name; ``level``, the disc, or another name of the slice;
+``sequence`` of the MR; ``files``, by image "ct" and "mr" a ``path`` below the folder (with /) and its ``sha256``;
+``geometry`` of both images: ``size`` in voxels, ``spacing_mm`` and ``ijk_to_ras``, the 4x4 matrix from voxel index to
+RAS mm; ``decision``: ``status`` (accepted, rejected or excluded), ``reason``, ``reviewer``, ``note``; ``split``:
+training, validation, test or null; and ``details``, what its maker knows beyond that (settings, severities,
+misalignment, registration, hashes of the sources).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+
+from CT2MRSynthLib import __version__
+from CT2MRSynthLib.atomic import replacing
+from CT2MRSynthLib.errors import InputError
+
+SCHEMA = 1
+KIND = "CT2MRSynth pair set"
+MANIFEST = "manifest.json"
+IMAGES = ("ct", "mr")
+ACCEPTED, REJECTED, EXCLUDED = STATUSES = ("accepted", "rejected", "excluded")
+TRAINING, VALIDATION, TEST = SPLITS = ("training", "validation", "test")
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A file of a pair: its path below the folder, with /, and the SHA-256 of its bytes in hex."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a pair is used: accepted, rejected (by ``reviewer``) or excluded (by a check, for a ``reason``)."""
+
+    status: str = ACCEPTED
+    reason: str = ""
+    reviewer: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where both images lie: voxels along i, j, k; their distances in mm; 4x4 matrix from voxel index to RAS mm."""
+
+    size: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+    ijk_to_ras: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class PairEntry:
+    """One pair of the manifest; see the module for what the fields hold."""
+
+    id: str
+    patient: str
+    level: str
+    sequence: str
+    files: dict[str, ImageFile]
+    geometry: Geometry
+    decision: Decision = field(default_factory=Decision)
+    split: str | None = None
+    details: dict = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it may be used."""
+        return self.decision.status == ACCEPTED
+
+    @property
+    def extent(self) -> tuple[float, ...]:
+        """Edge lengths of the images in mm along i, j, k."""
+        return tuple(n * edge for n, edge in zip(self.geometry.size, self.geometry.spacing_mm, strict=True))
+
+    @classmethod
+    def from_json(cls, content: dict) -> PairEntry:
+        """The pair that ``to_json`` described.
+
+        Raises:
+            KeyError, TypeError, ValueError: It does not describe one.
+        """
+        if sorted(content["files"]) != sorted(IMAGES):
+            raise ValueError(f"its files are {sorted(content['files'])}")
+        geometry = content["geometry"]
+        entry = cls(
+            id=str(content["id"]),
+            patient=str(content["patient"]),
+            level=str(content["level"]),
+            sequence=str(content["sequence"]),
+            files={name: ImageFile(_below(one["path"]), str(one["sha256"])) for name, one in content["files"].items()},
+            geometry=Geometry(
+                tuple(int(n) for n in geometry["size"]),
+                tuple(float(edge) for edge in geometry["spacing_mm"]),
+                tuple(tuple(float(value) for value in row) for row in geometry["ijk_to_ras"]),
+            ),
+            decision=Decision(**content["decision"]),
+            split=content.get("split"),
+            details=dict(content.get("details") or {}),
+        )
+        if len(entry.geometry.size) != 3 or [len(row) for row in entry.geometry.ijk_to_ras] != [4, 4, 4, 4]:
+            raise ValueError("its geometry is incomplete")
+        if entry.decision.status not in STATUSES:
+            raise ValueError(f"its decision is {entry.decision.status!r}")
+        if entry.split not in (None, *SPLITS):
+            raise ValueError(f"its split is {entry.split!r}")
+        return entry
+
+    def to_json(self) -> dict:
+        """Plain content for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class PairSet:
+    """What a manifest says."""
+
+    pairs: tuple[PairEntry, ...] = ()
+    made_by: dict = field(default_factory=dict)
+    simulated: bool = False
+
+    def write(self, folder: Path) -> Path:
+        """Write the manifest into a folder, whole or not at all; one pair a line, so that differences can be read."""
+        head = {
+            "schema": SCHEMA,
+            "kind": KIND,
+            "software": {"name": "CT2MRSynth", "version": __version__},
+            "simulated": self.simulated,
+            "made_by": self.made_by,
+        }
+        path = Path(folder) / MANIFEST
+        with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+            file.write(json.dumps(head, indent=1)[:-2] + ',\n "pairs": [')
+            for n, entry in enumerate(self.pairs):
+                file.write((",\n  " if n else "\n  ") + json.dumps(entry.to_json()))
+            file.write("\n ]\n}\n")
+        return path
+
+
+def read_manifest(folder: str | Path) -> PairSet:
+    """The manifest of a folder.
+
+    Raises:
+        InputError: There is none, it is damaged, or of a newer schema.
+    """
+    path = Path(folder) / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"There is no pair set in {folder}: it has no {MANIFEST}; make one, for example with ct2mrsynth phantom "
+            "--pairs."
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or "no JSON"
+        raise InputError(f"The manifest {path} cannot be read ({reason}); make the pair set again.") from None
+    if not isinstance(content, dict) or content.get("kind") != KIND:
+        raise InputError(f"{path} is no manifest of a pair set: its kind is not {KIND!r}.")
+    schema = content.get("schema")
+    if schema != SCHEMA:
+        raise InputError(
+            f"The pair set in {folder} has schema {schema!r}, this version reads {SCHEMA}; update CT2MRSynth."
+        )
+    pairs = content.get("pairs")
+    if not isinstance(pairs, list):
+        raise InputError(f"The manifest {path} has no list of pairs; make the pair set again.")
+    return PairSet(
+        tuple(_entry(path, n, pair) for n, pair in enumerate(pairs, 1)),
+        content.get("made_by") or {},
+        bool(content.get("simulated")),
+    )
+
+
+def check_patients(pairs: Sequence[PairEntry]) -> None:
+    """Refuse a patient or an image that is on two sides of a split.
+
+    Raises:
+        InputError: There is one.
+    """
+    sides: dict[str, str] = {}
+    for pair in pairs:
+        if pair.split is None:
+            continue
+        for key, words in [
+            (f"patient {pair.patient}", f"The patient {pair.patient}"),
+            *((file.sha256, f"The image {file.path}") for file in pair.files.values()),
+        ]:
+            side = sides.setdefault(key, pair.split)
+            if side != pair.split:
+                raise InputError(
+                    f"{words} is both in {side} and in {pair.split}; put all pairs of a patient on one side."
+                )
+
+
+def _entry(path: Path, number: int, content) -> PairEntry:
+    try:
+        return PairEntry.from_json(content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise InputError(f"Pair {number} of {path} is damaged ({reason}); make the pair set again.") from None
+
+
+def _below(path: str) -> str:
+    """A path that stays below its folder."""
+    parts = PurePosixPath(path)
+    if not path or parts.is_absolute() or ".." in parts.parts or "\\" in path or ":" in path:
+        raise ValueError(f"the path {path!r} leads out of the folder")
+    return path
