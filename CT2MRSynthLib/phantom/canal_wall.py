@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from CT2MRSynthLib.phantom import bones
-from CT2MRSynthLib.phantom.anatomy import DISCS, VERTEBRAE, Anatomy
+from CT2MRSynthLib.phantom.anatomy import Anatomy
+from CT2MRSynthLib.phantom.arches import arches_of
 from CT2MRSynthLib.phantom.geometry import Geometry
 
 #: Middle of the canal: v of the point from which the wall is seen, mm.
@@ -57,24 +57,14 @@ class CanalWall:
         for row in range(first, last + 1):
             if np.isnan(self._rows[row, 0]):
                 self._rows[row] = self._look(_FIRST + row / _STEPS)
-                smooth = ndimage.gaussian_filter1d(np.minimum(self._rows[row], 15.0), 3.0, mode="nearest")
-                self._rounded[row] = np.minimum(self._rows[row], 1.15 * smooth)
+                self._rounded[row] = _without_nooks(self._rows[row])
 
     def _look(self, phase: float) -> np.ndarray:
         """The wall at one position: the first bone along each ray."""
         u = np.cos(_ANGLES)[:, None] * _RADII
         v = MIDDLE + np.sin(_ANGLES)[:, None] * _RADII
         x, y, z = (c.ravel().astype(np.float32) for c in self.geometry.from_canal(u, v, phase))
-        bone = np.full(x.shape, OPEN, dtype=np.float32)
-        discs = self.geometry.discs
-        for n in range(max(int(phase) - 1, 0), min(int(phase) + 3, len(VERTEBRAE))):
-            local = self.geometry.vertebrae[n].local(x, y, z)
-            if np.abs(local[2]).min() > 36.0:
-                continue
-            above = discs[n - 1].local(x, y, z) if n > 0 else None
-            below = discs[n].local(x, y, z) if n < DISCS else None
-            bone = np.minimum(bone, bones.arch(self.anatomy, n, *local, above, below))
-        hit = bone.reshape(u.shape) < 0
+        hit = arches_of(self.geometry).distance(x, y, z).reshape(u.shape) < 0
         wall = np.where(hit.any(axis=1), _RADII[hit.argmax(axis=1)] - 0.25, OPEN)
         return _closed(wall)
 
@@ -91,3 +81,14 @@ def _closed(wall: np.ndarray) -> np.ndarray:
     # rounded, but never into the bone
     padded = np.minimum(wall, 20.0)
     return np.minimum(ndimage.gaussian_filter1d(padded, 0.8, mode="nearest"), padded + 0.2)
+
+
+def _without_nooks(wall: np.ndarray) -> np.ndarray:
+    """The wall cut by straight lines over what juts out farthest: nearly convex, as the sac is."""
+    result = np.minimum(wall, 16.0)
+    for normal in np.radians([-155.0, -135.0, -115.0, -65.0, -45.0, -25.0]):
+        turn = np.cos(_ANGLES - normal)
+        facing = turn > np.cos(np.radians(38))
+        line = (wall[facing] * turn[facing]).min() + 1.3
+        result = np.minimum(result, line / np.maximum(turn, 0.05))
+    return ndimage.gaussian_filter1d(result, 0.7, mode="nearest")

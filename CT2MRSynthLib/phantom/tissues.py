@@ -125,6 +125,7 @@ PARTNER: dict[Label, Label] = {
     Label.SUBCUTANEOUS_FAT: Label.FASCIA,
     Label.FAT: Label.FASCIA,
     Label.LUNG: Label.VEIN,
+    Label.JOINT: Label.LIGAMENT,
     Label.EPIDURAL_FAT: Label.FASCIA,
     Label.BOWEL_CONTENT: Label.GAS,
     Label.KIDNEY: Label.MEDULLA,

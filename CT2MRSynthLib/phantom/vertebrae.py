@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from CT2MRSynthLib.phantom import bones
-from CT2MRSynthLib.phantom.anatomy import DISCS, Anatomy
+from CT2MRSynthLib.phantom.anatomy import VERTEBRAE, Anatomy
+from CT2MRSynthLib.phantom.arches import Arch, ArchSite, Joint, add_part, arches_of
+from CT2MRSynthLib.phantom.bone_texture import BoneTexture
+from CT2MRSynthLib.phantom.bones import SACRUM
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.geometry import Geometry, Pose
+from CT2MRSynthLib.phantom.geometry import Geometry
 from CT2MRSynthLib.phantom.noise import NoiseSpace
 from CT2MRSynthLib.phantom.points import Points
-from CT2MRSynthLib.phantom.shapes import ramp
+from CT2MRSynthLib.phantom.sacrum import foramina, lateral_parts
 from CT2MRSynthLib.phantom.tissues import Label
+from CT2MRSynthLib.phantom.vertebral_bodies import Body
+
+#: No bone takes the place of these.
+_KEPT = (Label.AIR, Label.SKIN, Label.CSF)
 
 
 class VertebraPainter:
@@ -26,68 +32,124 @@ class VertebraPainter:
 
     def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
         self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
-        osteoporosis = anatomy.severity.osteoporosis
-        self.shell = float(rng.uniform(0.4, 0.8) * (1 - 0.3 * osteoporosis))
-        self.arch_shell = float(rng.uniform(1.0, 2.2) * (1 - 0.2 * osteoporosis))
-        self.endplate_sclerosis = rng.uniform(0.0, 0.35)
+        self.arches = arches_of(geometry)
+        self.texture = BoneTexture(anatomy, noise, rng)
+        self.bodies = [Body(anatomy, n, rng) for n in range(len(VERTEBRAE))]
+        self.wings = {n: lateral_parts(anatomy, n, rng) for n in range(SACRUM, len(VERTEBRAE))}
 
     def paint(self, canvas: Canvas, points: Points) -> None:
         """Paint all vertebrae near the points."""
         corners = points.corners()
-        for n, pose in enumerate(self.geometry.vertebrae):
-            if pose.near(corners, 38.0):
-                self._paint_vertebra(canvas, points, n, pose)
-
-    def _paint_vertebra(self, canvas: Canvas, points: Points, n: int, pose: Pose) -> None:
-        a = self.anatomy
+        found = [n for n, pose in enumerate(self.geometry.vertebrae) if pose.near(corners, 36.0)]
+        if not found:
+            return
         x, y, z = points.position
-        u, v, w = pose.local(x, y, z)
-        reach = 62.0 if n < bones.SACRUM else 66.0
-        near = np.flatnonzero((np.abs(w) < 36) & (np.abs(u) < reach) & (v > -66) & (v < 46))
-        if not near.size:
+        (x0, y0, z0), (x1, y1, z1) = self._bounds(found)
+        near = np.flatnonzero((z > z0) & (z < z1) & (x > x0) & (x < x1) & (y > y0) & (y < y1))
+        if near.size:
+            site = _Site(self, canvas, points, near)
+            for n in found:
+                site.paint(n)
+
+    def _bounds(self, found: list[int]) -> np.ndarray:
+        """World box around some vertebrae, mm."""
+        ends = [(u, v, w) for u in (-1, 1) for v in (-66, 48) for w in (-36, 36)]
+        reach = [62.0 if n >= SACRUM else 54.0 for n in found]
+        poses = self.geometry.vertebrae
+        corners = [poses[n].world(u * r, v, w) for n, r in zip(found, reach, strict=True) for u, v, w in ends]
+        return np.array([np.min(corners, axis=0), np.max(corners, axis=0)], dtype=np.float32)
+
+
+class _Site:
+    """The vertebrae at the points near them."""
+
+    def __init__(self, owner: VertebraPainter, canvas: Canvas, points: Points, near: np.ndarray):
+        self.owner, self.canvas, self.near = owner, canvas, near
+        self.position = [c[near] for c in points.position]
+        self.bend = [0.5 * points.field(name, near) for name in ("bone_u", "bone_v")]
+        self.arches = ArchSite(owner.arches, self.position, owner.noise)
+
+    def paint(self, n: int) -> None:
+        """One vertebra: arch first, then the body over the roots of its pedicles."""
+        u, v, w = self.owner.geometry.vertebrae[n].local(*self.position)
+        self.local = (u + self.bend[0], v + self.bend[1], w)
+        self._paint_arch(n)
+        self._paint_body(n)
+
+    def _paint_body(self, n: int) -> None:
+        body = self.owner.bodies[n]
+        at = body.near(*self.local)
+        if not at.size:
             return
-        u, v, w = u[near], v[near], w[near]
-        u = u + 0.7 * points.field("bone_u", near)
-        v = v + 0.7 * points.field("bone_v", near)
-        back = v < 24.0
-        if n < bones.SACRUM:  # only the spinous process lies far back, only transverse processes far to the side
-            au = np.abs(u)
-            back &= ((au < 14.0) | (v > -40.0)) & ((au < 40.0) | (np.abs(w) < 18.0))
-        back = np.flatnonzero(back)
-        if back.size:
-            self._paint_arch(canvas, points, n, near, back, (u, v, w))
-        front = np.flatnonzero((v > -6) & (np.abs(w) < a.body_height[n] / 2 + 5))
-        body, _ = bones.body(a, n, u[front], v[front], w[front])
-        inside = body < 0
-        self._paint_bone(canvas, near[front[inside]], -body[inside], Label.MARROW, self.shell, points)
+        u, v, w = (c[at] for c in self.local)
+        distance, rim, ends = body.distance(u, v, w)
+        inside = np.flatnonzero(distance < 0)
+        at = at[inside]
+        mix = self.owner.texture.body([c[at] for c in self.position], -rim[inside], -ends[inside])
+        if n >= SACRUM:
+            mix -= 0.04 if n == SACRUM else 0.08
+        self._fill(at, Label.MARROW, mix)
+        if n < SACRUM:
+            deep = np.flatnonzero(np.abs(w[inside]) < 5.0)
+            vein = body.vein_share(*(c[inside[deep]] for c in (u, v, w)))
+            deep, vein = deep[vein > 0.35], vein[vein > 0.35]
+            self._fill(at[deep], Label.EPIDURAL_FAT, 0.8 - 0.3 * vein)
 
-    def _paint_arch(self, canvas: Canvas, points: Points, n: int, near, back, local) -> None:
-        """Facet joint and everything behind the body, at the points ``near[back]``."""
-        (u, v, w), (x, y, z), frames = local, points.position, self.geometry.discs
-        bx, by, bz = (c[near[back]] for c in (x, y, z))
-        above = frames[n - 1].local(bx, by, bz) if n > 0 else None
-        below = frames[n].local(bx, by, bz) if n < DISCS else None
-        arch = bones.arch(self.anatomy, n, u[back], v[back], w[back], above, below)
-        if below is not None and n < bones.SACRUM:
-            self._paint_joint(canvas, n, near[back], below)
-        hit = back[arch < 0]
-        self._paint_bone(canvas, near[hit], -arch[arch < 0], Label.ARCH_MARROW, self.arch_shell, points)
+    def _paint_arch(self, n: int) -> None:
+        """Facet joints and everything behind the body."""
+        arch = self.arches.arch(n, self.local)
+        for joint in arch.below:
+            self._paint_joint(joint)
+        hit = np.flatnonzero(arch.distance < 0)
+        if hit.size:
+            position = [c[hit] for c in self.position]
+            mix = self.owner.texture.arch(position, -arch.distance[hit], arch.face[hit], arch.worn[hit])
+            self._fill(hit, Label.ARCH_MARROW, mix)
+        if n in self.owner.wings:
+            self._paint_wings(n, arch.distance)
+        self._paint_cysts(arch)
 
-    def _paint_joint(self, canvas: Canvas, disc: int, where, coordinates) -> None:
-        space, capsule = bones.joint(self.anatomy, disc, *coordinates)
-        keep = (canvas.label[where] != Label.CSF) & (coordinates[1] < -6)
-        canvas.paint(where[(capsule < 0) & keep], Label.LIGAMENT, 0.15)
-        canvas.paint(where[(space < 0) & keep], Label.JOINT)
+    def _paint_joint(self, joint: Joint) -> None:
+        """Capsule, cartilage and fluid between the processes, before the bones."""
+        facet, at, along = joint.facet, joint.where, joint.along
+        high = np.abs(joint.w) < 9.5
+        capsule = high & (np.maximum(joint.superior, joint.inferior) < 2.6) & (np.abs(along) < facet.ventral[0] + 2.5)
+        between = np.abs(joint.across) < facet.half_gap(along) + 0.1
+        space = high & between & (along < 0.95 * facet.ventral[0]) & (along > -0.9 * facet.dorsal[1])
+        self._fill(at[capsule], Label.LIGAMENT, 0.12, soft=True)
+        offset = np.abs(joint.across[space] - 0.15 * np.sin(0.6 * along[space]))
+        fluid = np.clip((0.7 * facet.fluid - offset) / 0.35 + 0.5, 0.0, 1.0)
+        self._fill(at[space], Label.JOINT, 0.8 * (1 - fluid), soft=True)
 
-    def _paint_bone(self, canvas: Canvas, where, depth, label: Label, shell: float, points: Points) -> None:
-        """Marrow mixed with cortical bone: a shell, denser spongiosa beneath it, and trabecular texture."""
-        if not where.size:
-            return
-        px, py, pz = (c[where] for c in points.position)
-        thickness = shell * np.maximum(1 + 0.42 * points.field("shell", where), 0.3)
-        cortex = 1.0 - ramp(depth, thickness - 0.2, thickness + 0.35)
-        dense = self.endplate_sclerosis * np.exp(-depth / 2.5) * (0.5 if label == Label.MARROW else 1.0)
-        coarse = self.noise(31, px, py, pz, (7.0, 7.0, 12.0))
-        fine = self.noise(32, px, py, pz, (2.3, 2.3, 4.5))
-        spongy = 0.04 + (0.035 if label == Label.MARROW else 0.10) * coarse + 0.05 * fine
-        canvas.paint(where, label, np.clip(np.maximum(cortex, dense + spongy), 0.0, 1.0))
+    def _paint_cysts(self, arch: Arch) -> None:
+        """Subchondral cysts beside worn joints."""
+        for joint in arch.above + arch.below:
+            across, along, w, radius = joint.facet.cyst
+            if radius > 0.3:
+                apart = (joint.across - across) ** 2 + (joint.along - along) ** 2 + (joint.w - w) ** 2
+                at = joint.where[apart < radius * radius]
+                self._fill(at[arch.distance[at] < -0.6], Label.JOINT, 0.2)
+
+    def _paint_wings(self, n: int, arch) -> None:
+        """Lateral parts of the sacrum, with its foramina."""
+        distance = arch.copy()
+        for part in self.owner.wings[n]:
+            add_part(part, self.local, distance, 4.0)
+        u, v, w = self.owner.geometry.discs[SACRUM].local(*self.position)
+        hole = np.flatnonzero((np.abs(w) < 8.0) & (distance < 2.0) & (np.abs(u) < 36.0))
+        tunnel = foramina(u[hole], v[hole], w[hole], self.owner.anatomy.scale)
+        distance[hole] = np.maximum(distance[hole], -tunnel)
+        open_at = hole[(tunnel < 0) & (arch[hole] > 0)]
+        self._fill(open_at, Label.EPIDURAL_FAT, 0.1)
+        hit = np.flatnonzero((distance < 0) & (arch >= 0))
+        if hit.size:
+            self._fill(hit, Label.MARROW, self.owner.texture.sacrum([c[hit] for c in self.position], -distance[hit]))
+
+    def _fill(self, at: np.ndarray, label: Label, mix, soft: bool = False) -> None:
+        """Paint bone, but not over the sac or the skin; what is soft stays behind the bodies."""
+        where = self.near[at]
+        here = self.canvas.label[where]
+        free = (here != _KEPT[0]) & (here != _KEPT[1]) & (here != _KEPT[2])
+        if soft:
+            free &= self.local[1][at] < -4.0
+        self.canvas.paint(where[free], label, mix[free] if np.ndim(mix) else mix)
