@@ -56,10 +56,12 @@ class AbdomenPainter:
         """Paint all organs into the fat of the abdomen."""
         (u, v, phase), (x, y, z) = points.canal, points.position
         fat = np.flatnonzero((canvas.label == Label.FAT) & (v > -50))
-        inside = fat[retroperitoneum(self.anatomy, u[fat], v[fat], phase[fat]) > 0]
-        if inside.size:
-            self._paint_mapped(canvas, inside, x[inside], y[inside], z[inside])
-        self.kidneys.paint(canvas, points)
+        u, v, phase, x, y, z = (c[fat] for c in (u, v, phase, x, y, z))
+        beside = np.flatnonzero((np.abs(u) > 40) | (v > 30))
+        beside = beside[retroperitoneum(self.anatomy, u[beside], v[beside], phase[beside]) > 0]
+        if beside.size:
+            self._paint_mapped(canvas, fat[beside], x[beside], y[beside], z[beside])
+        self.kidneys.paint(canvas, fat, x, y, z)
 
     def _paint_mapped(self, canvas: Canvas, inside, x, y, z) -> None:
         organs = self.map

@@ -120,18 +120,27 @@ class KidneyPainter:
         self.kidneys = build_kidneys(anatomy, geometry, rng)
         self.vessels = [self._vessels(geometry, anatomy, kidney, rng) for kidney in self.kidneys]
 
-    def paint(self, canvas: Canvas, points) -> None:
-        """Paint kidneys, their vessels, perirenal fat and fascia."""
-        x, y, z = points.position
+    def paint(self, canvas: Canvas, where: np.ndarray, x, y, z) -> None:
+        """Paint kidneys, their vessels, perirenal fat and fascia.
+
+        Args:
+            canvas: Tissue.
+            where: Indices of the points that may be painted.
+            x, y, z: Positions of these points, mm.
+        """
         for kidney, vessels in zip(self.kidneys, self.vessels, strict=True):
             reach = kidney.half[2] + kidney.fat + 10
-            cx, cy, cz = kidney.center
+            cx, cy, cz = (np.float32(c) for c in kidney.center)
             side = 48 + kidney.fat
-            near = np.flatnonzero((np.abs(x - cx) < side) & (np.abs(y - cy) < side) & (np.abs(z - cz) < reach))
-            if near.size:
-                self._paint_kidney(canvas, kidney, near, x[near], y[near], z[near])
+            near = np.flatnonzero(np.abs(z - cz) < reach)
+            near = near[np.abs(x[near] - cx) < side + 60]
+            near = near[np.abs(y[near] - cy) < side]
+            if not near.size:
+                continue
+            place = (where[near], x[near], y[near], z[near])
+            self._paint_kidney(canvas, kidney, *place)
             for label, path in vessels:
-                self._paint_path(canvas, path, label, x, y, z)
+                self._paint_path(canvas, path, label, *place)
 
     def _paint_kidney(self, canvas: Canvas, kidney: Kidney, near, x, y, z) -> None:
         p, q, w = kidney.local(x, y, z)
@@ -181,14 +190,14 @@ class KidneyPainter:
         hit = np.flatnonzero((line < 1.0) & (distance > 1.5) & (canvas.label[near] == Label.FAT))
         canvas.mix[near[hit]] = np.maximum(canvas.mix[near[hit]], 0.75 * (1 - ramp(line[hit], 0.3, 1.0)))
 
-    def _paint_path(self, canvas: Canvas, path: tuple, label: Label, x, y, z) -> None:
+    def _paint_path(self, canvas: Canvas, path: tuple, label: Label, where, x, y, z) -> None:
         stops, radius = path
-        low, high = stops.min(axis=0) - radius - 1, stops.max(axis=0) + radius + 1
+        low, high = (stops.min(axis=0) - radius).astype(np.float32), (stops.max(axis=0) + radius).astype(np.float32)
         near = np.flatnonzero((z > low[2]) & (z < high[2]))
         near = near[(x[near] > low[0]) & (x[near] < high[0]) & (y[near] > low[1]) & (y[near] < high[1])]
         for start, end in zip(stops[:-1], stops[1:], strict=True):
             inside = capsule(x[near], y[near], z[near], start, end, radius, radius) < 0
-            canvas.paint(near[inside], label)
+            canvas.paint(where[near[inside]], label)
 
     def _vessels(self, geometry: Geometry, anatomy: Anatomy, kidney: Kidney, rng: np.random.Generator) -> list:
         """Renal vein and artery: polylines from the great vessels to the hilum, with radii in mm."""

@@ -37,9 +37,9 @@ class UpperOrgans:
         # its lower surface looks back and to the left; the front edge reaches lowest
         lower = lower - 0.22 * (y - axis_y)
         shape = smooth_max((lower - z) * np.float32(0.62), 1.5 - depth, 8.0)
-        left_lobe = (axis_y - 8.0 + 0.5 * np.maximum(20.0 - right, 0.0)) - y
-        left_lobe = np.where(right < 30.0, left_lobe, left_lobe - 2.0 * (right - 30.0))
-        return smooth_max(shape, left_lobe * np.float32(0.7), 14.0)
+        # behind, it ends at the vena cava; to the left of that only its front part is left
+        left_lobe = axis_y - 14.0 + np.interp(right, [-90.0, 14.0, 30.0, 75.0], [52.0, 0.0, -18.0, -120.0]) - y
+        return smooth_max(shape, left_lobe.astype(np.float32) * np.float32(0.6), 14.0)
 
     def spleen(self, x, y, z, depth):
         """Approximate signed distance in mm of a crescent along the left wall."""

@@ -13,7 +13,7 @@ from CT2MRSynthLib.phantom.bowel import Body, Course
 from CT2MRSynthLib.phantom.kidneys import Kidney
 from CT2MRSynthLib.phantom.liver import UpperOrgans
 from CT2MRSynthLib.phantom.noise import Lattice
-from CT2MRSynthLib.phantom.shapes import ramp
+from CT2MRSynthLib.phantom.shapes import ramp, superellipse
 
 #: Distance of the grid's nodes, mm.
 SPACING = 3.5
@@ -36,7 +36,7 @@ def retroperitoneum(anatomy: Anatomy, u, v, phase):
         u, v, phase: Canal coordinates.
     """
     front = np.interp(phase, _PHASES, _FRONT + np.interp(_PHASES, np.arange(8), anatomy.body_depth))
-    return np.maximum(np.abs(u) - 54.0, v - front.astype(np.float32))
+    return superellipse(u, v + 10.0, 58.0, front.astype(np.float32) + 12.0, 4.0)[0]
 
 
 @dataclass(frozen=True)
@@ -168,13 +168,13 @@ class OrganMap:
     def _sites(self, free: np.ndarray, nodes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Points at which loops of small bowel pass, as dense as the fat between them leaves."""
         fatness = self.body.anatomy.severity.fatness
-        bottom, top = self.body.height(7.0) - 40.0, self.body.height(1.0)
+        bottom, top = self.body.height(7.0) - 40.0, self.body.height(0.3)
         possible = np.flatnonzero((free > 6.0) & (nodes[:, 2] > bottom) & (nodes[:, 2] < top))
         if not possible.size:
             return np.zeros((0, 3))
-        tries = nodes[rng.choice(possible, min(1600, possible.size), replace=False)]
+        tries = nodes[rng.choice(possible, min(2600, possible.size), replace=False)]
         tries = tries + rng.uniform(-1.5, 1.5, tries.shape)
-        apart = 22.5 + 5.0 * fatness
+        apart = 20.5 + 6.0 * fatness
         root = self.body.ahead(2.6, 0, 35)
         # the root of the mesentery holds fat and vessels, the more the fatter
         reach = np.linalg.norm((tries - root) / np.array([1.0, 0.8, 1.8]), axis=1)

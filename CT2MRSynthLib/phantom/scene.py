@@ -21,6 +21,7 @@ from CT2MRSynthLib.phantom.muscles import MusclePainter
 from CT2MRSynthLib.phantom.noise import Lattice, NoiseSpace
 from CT2MRSynthLib.phantom.pelvis import PelvisPainter
 from CT2MRSynthLib.phantom.points import WARP, Points, warp
+from CT2MRSynthLib.phantom.retroperitoneum import RetroperitonealPainter
 from CT2MRSynthLib.phantom.ribs import RibPainter
 from CT2MRSynthLib.phantom.severities import Severities
 from CT2MRSynthLib.phantom.torso import TorsoPainter
@@ -32,6 +33,7 @@ from CT2MRSynthLib.phantom.vessels import VesselPainter
 _PAINTERS = (
     (20, TorsoPainter),
     (21, AbdomenPainter),
+    (31, RetroperitonealPainter),
     (22, VesselPainter),
     (23, MusclePainter),
     (30, RibPainter),
