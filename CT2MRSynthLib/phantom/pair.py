@@ -11,6 +11,8 @@ import numpy as np
 from CT2MRSynthLib.frame import DiscFrame
 from CT2MRSynthLib.levels import LEVELS
 from CT2MRSynthLib.phantom import ct, mr
+from CT2MRSynthLib.phantom.ct_settings import CTSettings
+from CT2MRSynthLib.phantom.ct_slab import CTSlab
 from CT2MRSynthLib.phantom.landmarks import disc_index
 from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.sampling import sample
@@ -61,17 +63,16 @@ def render_pair(
     level = level or drawn
     rng = np.random.default_rng([seed, 101 + disc_index(level)])
     frame = _displaced(subject.frame(level), rng, jitter)
-    ct_settings = ct.CTSettings.draw(np.random.default_rng([seed, 10]), subject.severity)
+    ct_settings = CTSettings.draw(np.random.default_rng([seed, 10]), subject.severity)
     mr_settings = mr.MRSettings.draw(np.random.default_rng([seed, 11]), subject.severity)
 
     def values(canvas):
         return [ct.hounsfield(canvas, ct_settings), *mr.signals(canvas, mr_settings)]
 
-    (hu, water, fat), labels, offsets = sample_slab(subject, frame, 4.0 + 0.7 * ct_settings.thickness, values)
+    slab = CTSlab(subject, frame, ct_settings)
+    (hu, water, fat), labels, offsets = sample_slab(subject, frame, slab.depth, values)
     pixel = float(frame.extent[0] / PIXELS)
-    hu = np.tensordot(profile(offsets, 4.0, ct_settings.thickness), hu, axes=1)
-    tilt = np.arctan2(frame.axes[2, 1], frame.axes[2, 2])
-    ct_picture = ct.finish_slice(hu, ct_settings, pixel, tilt, rng)
+    ct_picture = slab.picture(hu, offsets, (seed, 102 + disc_index(level)))
     weights = profile(offsets, mr_settings.thickness, 0.3)
     water, fat = np.tensordot(weights, water, axes=1), np.tensordot(weights, fat, axes=1)
     shift = np.clip(rng.standard_normal(2), -2, 2) * misalignment
@@ -86,7 +87,7 @@ def render_pair(
         "ct": ct_settings.record(),
         "mr": mr_settings.record(),
     }
-    return Pair(np.clip(ct_picture, -1024, 3071), mr_picture, frame, labels[PLANES // 2], truth)
+    return Pair(ct_picture, mr_picture, frame, labels[PLANES // 2], truth)
 
 
 def sample_slab(

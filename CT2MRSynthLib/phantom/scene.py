@@ -41,9 +41,11 @@ _PAINTERS = (
     (26, DiscPainter),
     (27, LigamentPainter),
     (28, VertebraPainter),
-    (30, ImplantPainter),
     (24, PelvisPainter),
+    (34, ImplantPainter),
 )
+#: What weakens X-rays most: the body's outline, bones and metal.
+X_RAY_PAINTERS = (TorsoPainter, RibPainter, VertebraPainter, PelvisPainter, ImplantPainter)
 
 
 class Subject:
@@ -84,11 +86,17 @@ class Subject:
         """The points of a lattice in world RAS mm, ready to be painted."""
         return Points.on(lattice, self.geometry, self.noise)
 
-    def paint_points(self, points: Points) -> Canvas:
-        """The tissue at points: labels and mixing shares in the points' order."""
+    def paint_points(self, points: Points, only: tuple[type, ...] | None = None) -> Canvas:
+        """The tissue at points: labels and mixing shares in the points' order.
+
+        Args:
+            points: Where.
+            only: Painters to use, in their usual order; None: all.
+        """
         canvas = Canvas(points.size, points)
-        for painter in self._painters.values():
-            painter.paint(canvas, points)
+        for kind, painter in self._painters.items():
+            if only is None or kind in only:
+                painter.paint(canvas, points)
         return canvas
 
     def paint(self, lattice: Lattice) -> Canvas:
