@@ -102,9 +102,12 @@ class AbdomenPainter:
         wall = _WALL[kind]
         folds = self.noise(_FOLDS, x, y, z, (7.0, 7.0, 9.0))
         # the folds of jejunum and stomach look feathered
+        fill = organs.samples.fill[owner].astype(np.float32)
         feather = np.choose(kind, [0.4, 1.1, 0.3, 1.2, 0.0]).astype(np.float32)
         deep = -tube - wall - np.maximum(feather * folds, -0.8)
-        canvas.paint(where, Label.BOWEL_WALL, ramp(deep, -0.6, 0.9) * (1 - 0.25 * feather * ramp(folds, 0.2, 1.6)))
+        canvas.paint(
+            where, Label.BOWEL_WALL, fill * ramp(deep, -0.6, 0.9) * (1 - 0.25 * feather * ramp(folds, 0.2, 1.6))
+        )
         lumen = deep > 0
         self._paint_stool(canvas, where, x, y, z, np.flatnonzero(lumen & (stool > 0.05)), stool)
         gas = lumen & (organs.at(organs.gas, index) > 0)
@@ -117,7 +120,7 @@ class AbdomenPainter:
     def _paint_stool(self, canvas: Canvas, where, x, y, z, hit, stool) -> None:
         """Stool mottled with bubbles of gas."""
         coarse = self.noise(_MOTTLE, x[hit], y[hit], z[hit], 12.0)
-        bubbles = self.noise(_MOTTLE - 1, x[hit], y[hit], z[hit], 5.5) + 0.6 * coarse
+        bubbles = self.noise(_MOTTLE - 1, x[hit], y[hit], z[hit], (5.5, 4.0, 5.5)) + 0.6 * coarse
         share = ramp(bubbles, 2.3 - 1.9 * stool[hit], 3.1 - 1.7 * stool[hit])
         canvas.paint(where[hit], Label.BOWEL_CONTENT, 0.85 * share)
 

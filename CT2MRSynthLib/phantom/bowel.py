@@ -39,6 +39,7 @@ class Course:
         kind: ``Kind`` at each sample.
         gas: Height (world y, mm) above which there is gas at each sample.
         stool: 0 liquid to 1 formed, mottled with gas.
+        fill: Share of content in what fills the lumen; oral contrast agent comes in portions.
     """
 
     points: np.ndarray
@@ -46,6 +47,7 @@ class Course:
     kind: np.ndarray
     gas: np.ndarray
     stool: np.ndarray
+    fill: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def colon(body: Body, rng: np.random.Generator) -> Course:
         np.interp(part, [0, 0.3, 0.6, 1], [0.75, 0.6, 0.5, 0.6]) * _wandering(rng, len(points), 0.35, 16), 0, 1
     )
     gas = gas_levels(points, size, rng, 0.8, (-0.55, 0.8))
-    return Course(points, size, np.full(len(points), Kind.COLON), gas, stool)
+    return Course(points, size, np.full(len(points), Kind.COLON), gas, stool, _portions(rng, len(points)))
 
 
 def stomach(body: Body, rng: np.random.Generator) -> Course:
@@ -159,9 +161,8 @@ def stomach(body: Body, rng: np.random.Generator) -> Course:
     end = int(np.argmin(np.linalg.norm(points - knots[6], axis=1)))
     kind = np.where(np.arange(len(points)) < end, Kind.STOMACH, Kind.JEJUNUM)
     gas = gas_levels(points, size, rng, 0.7, (-0.6, 0.6))
-    return Course(
-        points, size * _wandering(rng, len(points), 0.07, 8), kind, gas, np.where(kind == Kind.STOMACH, 0.2, 0.0)
-    )
+    size = size * _wandering(rng, len(points), 0.07, 8)
+    return Course(points, size, kind, gas, np.where(kind == Kind.STOMACH, 0.2, 0.0), np.ones(len(points)))
 
 
 def pancreas(body: Body, rng: np.random.Generator) -> Course:
@@ -180,9 +181,8 @@ def pancreas(body: Body, rng: np.random.Generator) -> Course:
         [1.1 * thick, 1.25 * thick, 0.8 * thick, thick, 0.85 * thick],
     )
     size = size * _wandering(rng, len(points), 0.12, 2.5)
-    return Course(
-        points, size, np.full(len(points), Kind.PANCREAS), np.full(len(points), _NO_GAS), np.zeros(len(points))
-    )
+    none = np.zeros(len(points))
+    return Course(points, size, np.full(len(points), Kind.PANCREAS), none + _NO_GAS, none, none)
 
 
 def small_bowel(sites: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> list[Course]:
@@ -218,7 +218,8 @@ def small_bowel(sites: np.ndarray, start: np.ndarray, rng: np.random.Generator) 
         done += len(points)
         kind = np.where(upper, Kind.JEJUNUM, Kind.SMALL)
         gas = gas_levels(points, size, rng, 0.14, (0.0, 0.9))
-        result.append(Course(points, size, kind, gas, np.zeros(len(points))))
+        nothing = np.zeros(len(points))
+        result.append(Course(points, size, kind, gas, nothing, _portions(rng, len(points))))
     return result
 
 
@@ -251,6 +252,12 @@ def gas_levels(
         first, last = max(first, top - 20), min(last, top + 20)
         result[first:last] = np.minimum(result[first:last], level)
     return result
+
+
+def _portions(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Shares between 0.15 and 1 that change every ten or twenty centimeters."""
+    values = gaussian_filter1d(rng.normal(0, 1, size + 60), 16)[30:-30] * 7.5
+    return np.clip(0.6 + 0.45 * values, 0.15, 1.0)
 
 
 def _wandering(rng: np.random.Generator, size: int, sd: float, samples: float) -> np.ndarray:

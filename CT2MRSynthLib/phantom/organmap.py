@@ -13,6 +13,7 @@ from CT2MRSynthLib.phantom.bowel import Body, Course
 from CT2MRSynthLib.phantom.kidneys import Kidney
 from CT2MRSynthLib.phantom.liver import UpperOrgans
 from CT2MRSynthLib.phantom.noise import Lattice
+from CT2MRSynthLib.phantom.retroperitoneum import superior_mesenteric
 from CT2MRSynthLib.phantom.shapes import ramp, superellipse
 
 #: Distance of the grid's nodes, mm.
@@ -48,13 +49,15 @@ class Samples:
     kind: np.ndarray
     gas: np.ndarray
     stool: np.ndarray
+    fill: np.ndarray
     course: np.ndarray
 
     @classmethod
     def of(cls, courses: list[Course]) -> Samples:
         """All samples of some courses."""
         parts = [
-            np.concatenate([getattr(c, name) for c in courses]) for name in ("points", "radius", "kind", "gas", "stool")
+            np.concatenate([getattr(c, name) for c in courses])
+            for name in ("points", "radius", "kind", "gas", "stool", "fill")
         ]
         return cls(*parts, np.repeat(np.arange(len(courses)), [len(c.points) for c in courses]))
 
@@ -89,6 +92,7 @@ class OrganMap:
         block = retroperitoneum(body.anatomy, u, v, phase)
         # the great vessels need more room than what lies beside them
         vessels = np.maximum(np.abs(u) - 30.0, block - 8.0 * ramp(6.0 - phase, 0.0, 0.6))
+        vessels = np.minimum(vessels, self._mesenteric_root(u, v, phase))
         behind = v - 14.0 * body.anatomy.severity.fatness
         self.spleen = np.maximum(upper.spleen(x, y, z, depth), 2.0 - kidney)
         self.liver = np.maximum(upper.liver(x, y, z, depth), 2.0 - np.minimum(kidney, block))
@@ -125,6 +129,14 @@ class OrganMap:
     def at(field: np.ndarray, index: list[np.ndarray], order: int = 1) -> np.ndarray:
         """A field of the map at grid indices."""
         return ndimage.map_coordinates(field, index, order=order, mode="nearest", output=field.dtype)
+
+    def _mesenteric_root(self, u, v, phase):
+        """How far in mm a point lies outside the fat around the superior mesenteric vessels."""
+        anatomy = self.body.anatomy
+        front = np.interp(phase, np.arange(8), anatomy.body_depth + superior_mesenteric(anatomy, np.arange(8)))
+        fat = anatomy.severity.fatness
+        shape = superellipse(u - 4.0, v - front.astype(np.float32), 17.0 + 8.0 * fat, 10.0 + 6.0 * fat)[0]
+        return np.where((phase > 0.8) & (phase < 4.0), shape, np.float32(99.0))
 
     def _nearest(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
         """Signed distance from the nearest tube's surface, and the index of its nearest sample, on the grid."""

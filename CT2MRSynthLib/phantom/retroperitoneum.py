@@ -16,6 +16,12 @@ _SIDES = (-1, 1)
 _NODES = 26
 
 
+def superior_mesenteric(anatomy: Anatomy, phase) -> np.ndarray:
+    """How far in front of the spine the superior mesenteric artery runs, mm."""
+    away = 30.0 + 14.0 * anatomy.severity.fatness
+    return np.interp(phase, [0.9, 1.4, 2.0, 2.8, 3.6], [25.0, away, away + 9, away + 19, away + 26])
+
+
 class RetroperitonealPainter:
     """Paints the small structures in the fat around the great vessels of one subject.
 
@@ -93,11 +99,10 @@ class RetroperitonealPainter:
 
     def _mesenteric_vessels(self, rng: np.random.Generator) -> list[tuple]:
         """Superior mesenteric artery and vein before the duodenum, inferior ones to the left of the aorta."""
-        n, fat = rng.normal(0, 1, 12), self.anatomy.severity.fatness
-        away = 30.0 + 14.0 * fat
+        n = rng.normal(0, 1, 12)
         phases = (0.9, 1.4, 2.0, 2.8, 3.6)
-        artery = [(-5 + 2 * n[0], 25), (-4 + 2 * n[1], away), (-2 + 2 * n[2], away + 8), (4 + 4 * n[3], away + 15)]
-        artery.append((12 + 6 * n[4], away + 22))
+        across = (-5 + 2 * n[0], -4 + 2 * n[1], -2 + 2 * n[2], 4 + 4 * n[3], 10 + 5 * n[4])
+        artery = list(zip(across, superior_mesenteric(self.anatomy, np.array(phases)), strict=True))
         vein = [(u + 13 + 2 * n[5], ahead + 3 + 2 * n[6]) for u, ahead in artery]
         lower = [(2.6, -9, 22), (3.2, -20, 20), (4.0, -25 + 2 * n[7], 17), (4.9, -22 + 3 * n[8], 18), (5.8, -14, 22)]
         beside = [(1.9, -30, 30), (2.8, -31 + 2 * n[9], 20), (3.6, -33 + 2 * n[10], 16), (4.6, -30, 17), (5.5, -22, 20)]

@@ -101,8 +101,8 @@ class VesselPainter:
         wide = np.interp(knots, [-2, 1, 4], [1.12, 1.0, 0.86])
         bulge = np.exp(-(((knots - 3.2) / 0.6) ** 2)) * np.clip(bend[2] - 0.6, 0, 1.6) * old
         r = radius * (wide + 0.35 * bulge)
-        drape = np.abs(np.sin(np.pi * (knots / 2.2 + phases[1]))) * (1.0 + 4.0 * old**2)
-        ahead = gap + np.interp(knots, [-1, 1, 2.5], [1.0, 4.0, 0.0]) + drape + r
+        drape = np.abs(np.sin(np.pi * (knots / 2.2 + phases[1]))) * (0.6 + 2.6 * old**2)
+        ahead = gap + np.interp(knots, [-1, 1, 2.5], [1.0, 2.6, 0.0]) + drape + r
         aorta = Tube([self._at(*p) for p in zip(knots, u, ahead, strict=True)], np.column_stack([r, r]))
         iliacs = []
         for side in SIDES:
