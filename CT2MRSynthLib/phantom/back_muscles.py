@@ -17,7 +17,7 @@ _SIZES = {
     "dorsal": (-52.0, -53.0, -54.0, -54.5, -54.0, -52.0, -49.0, -42.0),
     "lateral": (-30.0, -28.0, -27.0, -28.0, -30.0, -33.0, -36.0, -36.0),
     "bulge": (0.7, 0.8, 0.9, 1.0, 1.0, 0.75, 0.3, 0.1),
-    "cleft_front": (3.0, 4.0, 5.0, 6.0, 7.5, 9.0, 11.0, 14.0),
+    "cleft_front": (1.0, 2.0, 3.0, 5.0, 7.0, 9.0, 11.0, 14.0),
     "cleft_back": (4.0, 6.0, 8.0, 11.0, 16.0, 23.0, 31.0, 34.0),
     "second_front": (30.0, 33.0, 37.0, 42.0, 46.0, 50.0, 52.0, 52.0),
     "second_back": (44.0, 48.0, 53.0, 55.0, 54.0, 53.0, 53.0, 52.0),
@@ -48,11 +48,17 @@ class BackMuscles:
         self._bulge = (bulk * (1.15 if s.male else 0.95) * size * (1 - 0.6 * old)).astype(np.float32)
         self._tip = float(anatomy.scale**0.7 * rng.normal(1.0, 0.03) * (1 - 0.03 * old))
         self._lateral = (rng.normal(0.0, 2.5) + rng.normal(0, 1.0, 2)).astype(np.float32)
+        self._start = (13.5 + rng.normal(0.0, 1.3) + rng.normal(0.0, 0.8, 2)).astype(np.float32)
+        self._oblique = (rng.normal(0.0, 0.05) + rng.normal(0.0, 0.03, 2)).astype(np.float32)
+        self._sway = np.abs(rng.normal(0.0, 1.2, 2)).astype(np.float32)
+        self._sway_phase = rng.uniform(0, 2 * np.pi, 2).astype(np.float32)
         self._flat = float(rng.uniform(0.45, 1.1))
         self._front = rng.normal(0.0, 1.8, 2).astype(np.float32)
         self._back = (rng.normal(0.0, 2.2) + rng.normal(0.0, 1.5, 2)).astype(np.float32)
-        self._bow = (rng.normal(2.5, 2.0) + rng.normal(0.0, 1.5, 2)).astype(np.float32)
+        self._bow = (rng.normal(4.0, 2.5) + rng.normal(0.0, 2.0, 2)).astype(np.float32)
         self._open = (rng.normal(-0.1, 0.7) + rng.normal(0.0, 0.35, 2)).astype(np.float32)
+        # in the young the clefts are thin even where they gape
+        self._worn = float(0.5 + 0.4 * old + 0.25 * s.infiltration + 0.1 * s.fatness)
         self._second = rng.normal(0.0, 4.0, (2, 2)).astype(np.float32)
         self._second_open = (rng.normal(-0.4, 0.5) + rng.normal(0.0, 0.3, 2)).astype(np.float32)
         self._pocket = np.clip(rng.normal(0.7, 0.25, 2), 0.1, 1.2).astype(np.float32)
@@ -62,9 +68,11 @@ class BackMuscles:
         """Distance in front of the ventral surface: the middle layer of the thoracolumbar fascia, which runs from the
         transverse processes outward and backward to the lateral edge."""
         square = np.minimum(s.u / self._extent(s), 1.3) ** 2
-        return s.v + 13.5 - (13.5 + self._edge(s)) * (0.3 + 0.7 * square) * square
+        start = self._start[s.side] + self._sway[s.side] * np.sin(2.2 * s.phase + self._sway_phase[s.side])
+        oblique = self._oblique[s.side] * (s.u - 34.0)
+        return s.v + start + oblique - (start + self._edge(s)) * (0.3 + 0.7 * square) * square - 0.8 * s.ripple
 
-    def distance(self, s: Section, plane, ripple) -> tuple[np.ndarray, np.ndarray]:
+    def distance(self, s: Section, plane) -> tuple[np.ndarray, np.ndarray]:
         """Approximate signed distance to the whole compartment, negative inside, and that to its dorsal surface."""
         extent, lateral = self._extent(s), self._edge(s)
         t = np.minimum(s.u / extent, 1.3)
@@ -73,7 +81,7 @@ class BackMuscles:
         b, square = self._flat, t * t
         level = (1 - b) * square + b * square * square + r * r - 1.0
         slope = np.hypot((2 * (1 - b) + 4 * b * square) * t / extent, 2 * r / height)
-        dorsal = level / np.maximum(slope, 0.012) + ripple
+        dorsal = level / np.maximum(slope, 0.012) + 1.3 * s.ripple
         return smooth_max(dorsal, 0.94 * plane, 4.0), dorsal
 
     def cleft(self, s: Section, wander) -> np.ndarray:
@@ -81,7 +89,7 @@ class BackMuscles:
         depth = np.clip((s.v + 19.0) / (self._dorsal(s) + 19.0), -0.3, 1.0)
         front = self._facets.at("apart", s.rows) + self._at("cleft_front", s) + self._front[s.side]
         back = self._at("cleft_back", s) + self._back[s.side] * (0.4 + self._at("low", s))
-        bow = self._bow[s.side] * 4 * depth * (1 - depth)
+        bow = self._bow[s.side] * (0.5 + 0.5 * self._at("low", s)) * 4 * depth * (1 - depth)
         return s.u - front - (np.maximum(back, 2.5) - front) * depth - bow - 2.2 * wander
 
     def fat(self, s: Section, cleft, plane, dorsal, fields) -> np.ndarray:
@@ -146,7 +154,7 @@ class BackMuscles:
         """The clefts on both sides of the longissimus: open, narrow, or closed from place to place."""
         severity = self.anatomy.severity
         wide = 1.7 * severity.infiltration + 0.7 * severity.fatness + 1.0 * s.gape - 0.45 + 0.3 * grain
-        first = wide + self._open[s.side] + 0.7 * low
+        first = wide + self._open[s.side] + 0.8 * low - 0.2
         depth = np.clip((s.v + 20.0) / (self._dorsal(s) + 20.0), 0, 1)
         ends = self._second[:, s.side]
         front, back = self._at("second_front", s) + ends[0], self._at("second_back", s) + ends[1]
@@ -156,7 +164,7 @@ class BackMuscles:
             (cleft, first, 0.95),
             (second, 0.7 * wide + self._second_open[s.side] - 0.5 * low, 0.8),
         ):
-            width = np.maximum(width, 0.0)
+            width = self._worn * np.maximum(width, 0.0)
             line = (1 - ramp(np.abs(across + 0.35 * grain), 0.45 * width, width + 0.35)) * full
             # even a closed cleft has its thin layer of fascia and fat
             result = np.maximum(result, line * ramp(width, 0.0, 0.5) + 0.15 * line)
@@ -175,7 +183,7 @@ class BackMuscles:
     def _under_aponeurosis(self, s: Section, dorsal) -> np.ndarray:
         """Fat between the aponeurosis of the erector spinae and the multifidus over the sacrum."""
         severity = self.anatomy.severity
-        amount = self._at("aponeurosis", s) * (0.2 + 1.1 * severity.infiltration + 0.3 * severity.fatness)
+        amount = self._at("aponeurosis", s) * (0.05 + 1.2 * severity.infiltration + 0.25 * severity.fatness)
         middle = np.exp(-(((s.u - 26.0) / 13.0) ** 2))
         thick = np.maximum(amount * (3.2 * middle + 1.6 * s.gape - 0.6), 0.0)
         return (1 - ramp(np.abs(-dorsal - 2.0 - thick), 0.6 * thick, thick + 0.6)) * ramp(thick, 0.3, 1.2)

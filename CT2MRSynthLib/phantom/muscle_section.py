@@ -23,6 +23,7 @@ class Section:
         side: 0 the patient's right, 1 left.
         phase, rows: Position along the spine, and its row in level tables.
         gape: Random field: where planes between muscles open (high) or close.
+        ripple: Random field that makes outlines uneven.
     """
 
     where: np.ndarray
@@ -32,6 +33,7 @@ class Section:
     phase: np.ndarray
     rows: np.ndarray
     gape: np.ndarray
+    ripple: np.ndarray
 
     @classmethod
     def of(cls, points: Points, turns: LevelTable) -> Section | None:
@@ -50,7 +52,16 @@ class Section:
         rows = LevelTable.rows(phase)
         turn = turns.at("turn", rows)
         u, v = u + v * turn, v - u * turn
-        return cls(where, np.abs(u), v, (u < 0).astype(np.intp), phase, rows, points.field("gape", where))
+        return cls(
+            where,
+            np.abs(u),
+            v,
+            (u < 0).astype(np.intp),
+            phase,
+            rows,
+            points.field("gape", where),
+            points.field("back", where),
+        )
 
     def take(self, part: np.ndarray) -> Section:
         """Some of the points."""

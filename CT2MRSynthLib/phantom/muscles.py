@@ -37,7 +37,7 @@ class MusclePainter:
         self._turns = LevelTable(np.arange(len(anatomy.rotation)), {"turn": np.radians(anatomy.rotation)})
         s = anatomy.severity
         self._plane_width = float(
-            rng.normal(-0.5, 0.35) + 0.8 * s.fatness + 0.5 * (s.age - 22) / 64 + 0.5 * s.infiltration
+            rng.normal(-0.65, 0.4) + 0.9 * s.fatness + 0.5 * (s.age - 22) / 64 + 0.5 * s.infiltration
         )
 
     def paint(self, canvas: Canvas, points: Points) -> None:
@@ -47,7 +47,7 @@ class MusclePainter:
             return
         plane = self.back.plane(section)
         dorsal_part, ventral_part = np.flatnonzero(plane < 4.0), np.flatnonzero(plane > -4.0)
-        back, surface = self._back(section, plane, dorsal_part, points)
+        back, surface = self._back(section, plane, dorsal_part)
         others = self._front(section, plane, ventral_part, points)
         first, second = back, np.full_like(back, 60.0)
         for distance in others:
@@ -58,16 +58,15 @@ class MusclePainter:
         self._paint_back(canvas, section, points, np.flatnonzero((first < 0) & behind), plane, surface, seam)
         self._paint_fascia(canvas, section, back, surface)
 
-    def _back(self, s: Section, plane, part, points: Points):
+    def _back(self, s: Section, plane, part):
         distance, surface = np.full_like(s.u, 40.0), np.full_like(s.u, 40.0)
         if part.size:
             near = s.take(part)
-            ripple = 1.3 * points.field("back", near.where)
-            distance[part], surface[part] = self.back.distance(near, plane[part], ripple)
+            distance[part], surface[part] = self.back.distance(near, plane[part])
         return distance, surface
 
     def _front(self, s: Section, plane, part, points: Points) -> list[np.ndarray]:
-        result = [np.full_like(s.u, 40.0) for _ in range(3)]
+        result = [np.full_like(s.u, 40.0) for _ in range(2)]
         if part.size:
             near = s.take(part)
             u, v, phase = (c[near.where] for c in points.canal)

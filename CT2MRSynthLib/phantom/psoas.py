@@ -1,4 +1,4 @@
-"""Psoas, quadratus lumborum, intertransverse muscles and iliacus: the muscles in front of the transverse processes."""
+"""Psoas, quadratus lumborum and intertransverse muscles: the muscles in front of the transverse processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.level_table import LevelTable
 from CT2MRSynthLib.phantom.muscle_section import Section
-from CT2MRSynthLib.phantom.shapes import ramp, segment2d, superellipse
+from CT2MRSynthLib.phantom.shapes import ramp, superellipse
 
 # Sizes in mm by phase. The psoas starts as a slip beside T12 and L1, is largest and round at L4-L5, and leaves the
 # spine to the front and side below L5. The quadratus runs from the twelfth rib to the iliac crest and widens downward.
@@ -23,7 +23,6 @@ _SIZES = {
     "quadratus_width": (0.1, 9.0, 15.0, 19.0, 20.0, 10.0, 0.1, 0.1),
     "quadratus_thick": (0.1, 3.2, 4.2, 5.2, 6.2, 4.5, 0.1, 0.1),
     "between_thick": (3.0, 5.5, 6.2, 6.0, 5.0, 3.6, 0.1, 0.1),
-    "iliacus": (0.1, 0.1, 0.1, 0.1, 0.1, 2.5, 8.0, 11.0),
 }
 
 
@@ -55,7 +54,7 @@ class PsoasGroup:
         self._gap = float(rng.normal(0.0, 0.4))
 
     def distances(self, section: Section, plane, ripple, canal) -> list[np.ndarray]:
-        """Approximate signed distances in mm, negative inside: psoas; quadratus with its medial neighbors; iliacus.
+        """Approximate signed distances in mm, negative inside: psoas; quadratus with its medial neighbors.
 
         Args:
             section: Points.
@@ -63,11 +62,7 @@ class PsoasGroup:
             ripple: Random field that makes outlines uneven.
             canal: u, v, phase of the points along the curved spine, for the fat beside the vertebral bodies.
         """
-        return [
-            self._psoas_distance(section, ripple, canal),
-            self._quadratus_distance(section, plane, ripple),
-            self._iliacus_distance(section, ripple),
-        ]
+        return [self._psoas_distance(section, ripple, canal), self._quadratus_distance(section, plane, ripple)]
 
     def fat(self, s: Section, streak) -> np.ndarray:
         """Share of fat in these muscles: few streaks, and the fat around the lumbar plexus in the dorsal psoas.
@@ -128,6 +123,3 @@ class PsoasGroup:
         middle = self._bodies.at("width", s.rows) + np.float32(13.0)
         between = superellipse(s.u - middle, plane - thick, 15.0, thick, 2.4)[0]
         return np.minimum(shape, between) + 0.9 * ripple
-
-    def _iliacus_distance(self, s: Section, ripple) -> np.ndarray:
-        return segment2d(s.u, s.v, (64, 12), (112, 52))[0] - self._at("iliacus", s) + ripple
