@@ -33,8 +33,8 @@ class Coil:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Coil:
-        """A random coil, with intensity correction in half of the scans."""
-        falloff, corrected, remaining = rng.uniform(2, 4), rng.random() < 0.5, rng.uniform(1.2, 1.8)
+        """A random coil, with intensity correction in some of the scans."""
+        falloff, corrected, remaining = rng.uniform(2.4, 4), rng.random() < 0.35, rng.uniform(1.25, 1.8)
         lateral = (float(rng.normal(0, 0.05)), float(rng.uniform(-0.22, 0.0)), float(rng.uniform(0, 0.05)))
         return cls(
             falloff=float(falloff),
@@ -123,9 +123,9 @@ class Motion:
             ghost_distance=float(rng.uniform(14, 42)),
             fluid_flow=float(rng.beta(1.3, 2.2) * 0.75),
             saturation=float(rng.uniform(0.35, 0.95) * banded),
-            saturation_gap=float(rng.uniform(3, 15)),
-            saturation_edge=float(rng.uniform(5, 14)),
-            saturation_tilt=float(rng.normal(0, 0.05)),
+            saturation_gap=float(rng.uniform(5, 18)),
+            saturation_edge=float(rng.uniform(8, 22)),
+            saturation_tilt=float(rng.normal(0, 0.07)),
             bowel=float(rng.uniform(1.5, 5)),
         )
 

@@ -15,6 +15,8 @@ _MARROW = (Label.MARROW, Label.ARCH_MARROW)
 _BLOOD = (Label.ARTERY, Label.VEIN)
 #: Share of the greatest flow loss in the sac along the spine (3.0 is the middle of L3): pulsation fades downward.
 _FLOW_PHASE, _FLOW = (0.5, 1.5, 2.5, 3.5, 4.5, 5.5), (1.0, 1.0, 0.7, 0.42, 0.25, 0.15)
+#: Share of fat in psoas muscle.
+_PSOAS_FAT = 0.035
 #: Random fields (``NoiseSpace``): number and wavelength in mm along x, y, z.
 _MOTTLE, _GRAIN, _ISLANDS = (160, (9.0, 9.0, 11.0)), (161, (3.2, 3.2, 4.5)), (162, (13.0, 13.0, 12.0))
 _MODIC, _FLUID, _BLOOD_FLOW = (163, (20.0, 20.0, 16.0)), (164, (7.0, 5.5, 20.0)), (165, (9.0, 9.0, 30.0))
@@ -57,21 +59,23 @@ class TissueSignals:
         t2 = column("t2", field) * rng.normal(1, 0.03, len(Label))
         signal = column("density") * (1 - np.exp(-tr / t1)) * np.exp(-te / t2)
         factor = np.ones(len(Label))
-        factor[Label.MUSCLE] = rng.uniform(0.75, 0.85) - 0.09 * field
+        factor[Label.MUSCLE] = rng.uniform(0.56, 0.66) - 0.07 * field
         factor[Label.CSF] = rng.uniform(1.0, 1.25) + 0.12 * field
         # the outer annulus is layers of collagen, of which water near the mean T2 is a part only
-        factor[Label.ANNULUS] = rng.uniform(0.6, 0.85)
+        factor[Label.ANNULUS] = rng.uniform(0.42, 0.65)
+        factor[Label.NUCLEUS] = rng.uniform(1.05, 1.35)
         factor[Label.JOINT] = rng.uniform(0.9, 2.2)
         factor[Label.BOWEL_CONTENT] = rng.uniform(0.4, 1.8)
         share = column("fat")
         factor[share > 0] = rng.uniform(0.9, 1.05) + 0.08 * field
-        signal = signal * factor / (signal[Label.MUSCLE] * factor[Label.MUSCLE])
+        signal = signal * factor
+        signal /= (1 - _PSOAS_FAT) * signal[Label.MUSCLE] + _PSOAS_FAT * signal[Label.FAT]
         _let_blood_flow(signal, rng)
         water, fat = signal * (1 - share), signal * share
         yellow = np.zeros(len(Label))
         old = (severity.age - 22) / 64
         common = rng.normal(0, 0.05)
-        for label, low in ((Label.MARROW, 0.45), (Label.ARCH_MARROW, 0.56)):
+        for label, low in ((Label.MARROW, 0.46), (Label.ARCH_MARROW, 0.48)):
             yellow[label] = np.clip(low + 0.28 * old + common + rng.normal(0, 0.03), 0.2, 0.9)
             fat[label] = 0.97 * signal[Label.FAT]
         worn = np.clip((severity.height_loss + severity.signal_loss) / 2 + severity.osteophytes / 3 - 0.45, 0, 0.6)
@@ -87,9 +91,9 @@ class TissueSignals:
 
 def _let_blood_flow(signal: np.ndarray, rng: np.random.Generator) -> None:
     """Blood leaves the slice between the pulses; slow veins keep some signal."""
-    slow, bright = rng.random() < 0.2, rng.uniform(1.5, 4.0)
-    signal[Label.ARTERY] = rng.uniform(0.1, 0.6)
-    signal[Label.VEIN] = bright if slow else rng.uniform(0.15, 0.9)
+    slow, bright = rng.random() < 0.15, rng.uniform(1.5, 3.5)
+    signal[Label.ARTERY] = rng.uniform(0.5, 1.1)
+    signal[Label.VEIN] = bright if slow else rng.uniform(0.3, 1.1)
 
 
 def signals(canvas: Canvas, tissue: TissueSignals, fluid_flow: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
