@@ -120,8 +120,8 @@ class AbdomenPainter:
     def _paint_stool(self, canvas: Canvas, where, x, y, z, hit, stool) -> None:
         """Stool mottled with bubbles of gas."""
         coarse = self.noise(_MOTTLE, x[hit], y[hit], z[hit], 12.0)
-        bubbles = self.noise(_MOTTLE - 1, x[hit], y[hit], z[hit], (5.5, 4.0, 5.5)) + 0.6 * coarse
-        share = ramp(bubbles, 2.3 - 1.9 * stool[hit], 3.1 - 1.7 * stool[hit])
+        bubbles = self.noise(_MOTTLE - 1, x[hit], y[hit], z[hit], (4.8, 3.8, 4.8)) + 0.6 * coarse
+        share = ramp(bubbles, 2.0 - 1.9 * stool[hit], 3.5 - 1.8 * stool[hit])
         canvas.paint(where[hit], Label.BOWEL_CONTENT, 0.85 * share)
 
     def _paint_mesentery(self, canvas: Canvas, inside, x, y, z, tube) -> None:

@@ -213,7 +213,7 @@ def small_bowel(sites: np.ndarray, start: np.ndarray, rng: np.random.Generator) 
         points, _ = sampled(chain, [1.0] * len(chain))
         swell = gaussian_filter1d(rng.normal(0, 1, len(points) + 40), 9)[20:-20] * 4.2
         # peristalsis: stretches filled, stretches collapsed
-        size = np.clip(12.0 + 3.0 * swell, 6.0, 17.0)
+        size = np.clip(12.5 + 3.0 * swell, 6.0, 18.0)
         upper = (done + np.arange(len(points))) < 0.4 * 1.1 * len(sites) * 28 / STEP
         done += len(points)
         kind = np.where(upper, Kind.JEJUNUM, Kind.SMALL)

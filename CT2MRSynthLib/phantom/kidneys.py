@@ -10,7 +10,7 @@ from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.geometry import Geometry
 from CT2MRSynthLib.phantom.noise import NoiseSpace
-from CT2MRSynthLib.phantom.shapes import capsule, ramp, smooth_max
+from CT2MRSynthLib.phantom.shapes import capsule, ramp, segment2d, smooth_max
 from CT2MRSynthLib.phantom.tissues import Label
 from CT2MRSynthLib.phantom.tubes import spine_point
 
@@ -139,6 +139,7 @@ class KidneyPainter:
                 continue
             place = (where[near], x[near], y[near], z[near])
             self._paint_kidney(canvas, kidney, *place)
+            self._paint_adrenal(canvas, kidney, *place)
             for label, path in vessels:
                 self._paint_path(canvas, path, label, *place)
 
@@ -189,6 +190,17 @@ class KidneyPainter:
         line = np.abs(distance - kidney.fat - 3.0 * sway)
         hit = np.flatnonzero((line < 1.0) & (distance > 1.5) & (canvas.label[near] == Label.FAT))
         canvas.mix[near[hit]] = np.maximum(canvas.mix[near[hit]], 0.75 * (1 - ramp(line[hit], 0.3, 1.0)))
+
+    def _paint_adrenal(self, canvas: Canvas, kidney: Kidney, where, x, y, z) -> None:
+        """The adrenal gland as a Y before and medial of the upper pole, its limbs to the back."""
+        pole = kidney.center + 0.8 * kidney.half[2] * kidney.axes[2]
+        u = (x - np.float32(pole[0])) * kidney.side + 19.0
+        v, w = y - np.float32(pole[1]) - 15.0, z - np.float32(pole[2]) - 4.0
+        near = np.flatnonzero((np.abs(u) < 22) & (np.abs(v) < 22) & (np.abs(w) < 15))
+        u, v, w = u[near] + 1.5 * self.noise(_FASCIA + 1, x[near], y[near], z[near], 14.0), v[near], w[near]
+        limbs = [((0, 9), (-1, 0)), ((-1, 0), (-4, -15)), ((-1, 0), (9, -12))]
+        distance = np.minimum.reduce([segment2d(u, v, *limb)[0] for limb in limbs])
+        canvas.paint(where[near[distance < 2.6 - 1.6 * np.abs(w / 15.0)]], Label.LYMPH_NODE)
 
     def _paint_path(self, canvas: Canvas, path: tuple, label: Label, where, x, y, z) -> None:
         stops, radius = path

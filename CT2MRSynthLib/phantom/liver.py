@@ -23,7 +23,7 @@ class UpperOrgans:
         #: Height of the liver's lower surface over the distance to the right of the axis.
         self.lower_edge = (np.array([-85.0, -40.0, 5.0, 45.0, 105.0]) + 8 * n[2], np.array(heights))
         self.spleen_at = (np.radians(206 + 6 * n[3]), body.height(-0.6 + 0.35 * n[4]))
-        self.spleen_half = np.array([17 + 4 * u[0], 44 + 10 * u[1], 44 + 14 * u[2]]) * body.anatomy.scale
+        self.spleen_half = np.array([17 + 5 * u[0], 36 + 10 * u[1], 44 + 14 * u[2]]) * body.anatomy.scale
         self.gallbladder_at = body.ahead(2.2 + 0.3 * n[5], 50 + 6 * n[6], 50 + 14 * body.anatomy.severity.fatness)
         self.gallbladder_half = np.array([9 + 5 * u[3], 12 + 7 * u[3], 20 + 8 * u[4]])
         # some have had it taken out

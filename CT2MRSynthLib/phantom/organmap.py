@@ -186,7 +186,7 @@ class OrganMap:
             return np.zeros((0, 3))
         tries = nodes[rng.choice(possible, min(2600, possible.size), replace=False)]
         tries = tries + rng.uniform(-1.5, 1.5, tries.shape)
-        apart = 20.5 + 6.0 * fatness
+        apart = 18.5 + 9.0 * fatness
         root = self.body.ahead(2.6, 0, 35)
         # the root of the mesentery holds fat and vessels, the more the fatter
         reach = np.linalg.norm((tries - root) / np.array([1.0, 0.8, 1.8]), axis=1)

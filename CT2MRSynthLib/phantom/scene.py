@@ -17,6 +17,7 @@ from CT2MRSynthLib.phantom.geometry import Geometry
 from CT2MRSynthLib.phantom.implants import ImplantPainter
 from CT2MRSynthLib.phantom.landmarks import Landmarks, find_landmarks
 from CT2MRSynthLib.phantom.ligaments import LigamentPainter
+from CT2MRSynthLib.phantom.lumbarvessels import LumbarVesselPainter
 from CT2MRSynthLib.phantom.muscles import MusclePainter
 from CT2MRSynthLib.phantom.noise import Lattice, NoiseSpace
 from CT2MRSynthLib.phantom.pelvis import PelvisPainter
@@ -36,6 +37,7 @@ _PAINTERS = (
     (31, RetroperitonealPainter),
     (22, VesselPainter),
     (23, MusclePainter),
+    (36, LumbarVesselPainter),
     (30, RibPainter),
     (25, CanalPainter),
     (26, DiscPainter),
