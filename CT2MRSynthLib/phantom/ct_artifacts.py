@@ -36,6 +36,8 @@ REFERENCE = 1
 AVERAGE = 5.3
 #: Photons per ray of full dose; what remains behind metal is hardly more than the electronic noise.
 PHOTONS = 2e5
+#: Scattered photons behind metal, relative to those that the body without it would let through.
+SCATTER = 0.025
 
 
 class BodyScan:
@@ -114,9 +116,12 @@ class BodyScan:
         control = self.settings.exposure_control
         tube = np.exp(np.clip(control * (most - AVERAGE - 0.7), -1.5, 1.2))
         variance = np.minimum(np.exp(np.minimum(attenuation, 11.0) - AVERAGE) / tube, 60.0)
-        sideways = np.sin(projector.directions)[:, None].astype(np.float32) ** 2
-        parts = (projector.backproject(variance * 2 * share) for share in (sideways, 1 - sideways))
-        return tuple(np.clip(np.sqrt(np.maximum(part, 0)), 0.25, 4.0) for part in parts)
+        share = np.sin(projector.directions)[:, None].astype(np.float32) ** 2
+        sideways, frontal = (projector.backproject(variance * 2 * part) for part in (share, 1 - share))
+        # both shares overlap: the coefficients of sin2 and cos2 that have these means
+        sideways, frontal = (3 * sideways - frontal) / 2, (3 * frontal - sideways) / 2
+        least = 0.12 * np.maximum(sideways, frontal) + 0.04
+        return tuple(np.minimum(np.sqrt(np.maximum(part, least)), 5.0) for part in (sideways, frontal))
 
     def _add_metal(self, subject: LyingSubject, span: tuple[float, float]) -> None:
         box = subject.upright.implants.box()
@@ -146,7 +151,7 @@ class BodyScan:
         water_path = projector.project(tissue) * METAL_PIXEL + 80.0
         metal_path = projector.project(metal.astype(np.float32)) * METAL_PIXEL
         titanium = TITANIUM * self.settings.steel
-        error = _hardened(water_path, metal_path, titanium) * (0.55 + 0.45 * self.settings.hardening)
+        error = _hardened(water_path, metal_path, titanium, SCATTER) * (0.55 + 0.45 * self.settings.hardening)
         attenuation = np.minimum(water_path * WATER[REFERENCE] + metal_path * titanium[REFERENCE], 11.0)
         starved = np.sqrt(np.exp(attenuation) / PHOTONS) * rng.standard_normal(error.shape) * (metal_path > 0.5)
         error = error + np.clip(starved, -1.2, 1.2) / WATER[REFERENCE] * 0.35
@@ -162,9 +167,18 @@ def _interpolated(maps: np.ndarray, heights: np.ndarray, pixel: float, center, x
     return ndimage.map_coordinates(maps, index, order=1, mode="nearest", output=np.float32)
 
 
-def _hardened(water_path: np.ndarray, other_path: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Error in mm of water of the measured attenuation, after a correction that is right for water alone."""
+def _hardened(water_path: np.ndarray, other_path: np.ndarray, other: np.ndarray, scatter: float = 0.0) -> np.ndarray:
+    """Error in mm of water of the measured attenuation, after a correction that is right for water alone.
+
+    Args:
+        water_path, other_path: Path of each ray in water and in the other material, mm.
+        other: The other's attenuation per mm at each energy.
+        scatter: Scattered photons relative to those that water alone lets through; corrected for but behind the other.
+    """
     measured = _attenuation(water_path, other_path, other)
+    if scatter:
+        alone = _attenuation(water_path, 0 * other_path, other)
+        measured = alone - np.log((np.exp(alone - measured) + scatter) / (1 + scatter))
     # invert the attenuation of water by interpolation
     table = np.linspace(0, 4000, 2000, dtype=np.float32)
     seen = np.interp(measured, _attenuation(table, 0 * table, other), table)

@@ -92,7 +92,7 @@ class CTSettings:
             kernel=kernel,
             noise=float(_soft_limit(dose * kernel.noise_gain() * np.sqrt(5.0 / thickness), 90.0)),
             thickness=thickness,
-            exposure_control=float(scan_rng.uniform(0.45, 0.95)),
+            exposure_control=float(scan_rng.uniform(0.0, 0.7)),
             hardening=float(scan_rng.uniform(0.15, 0.9)),
             cupping=float(np.clip(scan_rng.normal(0.15, 0.35), -0.6, 1.0)),
             texture=float(scan_rng.uniform(0.5, 1.5)),

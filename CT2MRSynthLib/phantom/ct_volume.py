@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,6 +37,45 @@ def scan_settings(seed: int, subject: LyingSubject) -> CTSettings:
     return CTSettings.draw(np.random.default_rng([seed, 10]), subject.severity)
 
 
+@dataclass(frozen=True)
+class CTScan:
+    """A CT and what it shows.
+
+    Args:
+        volume: HU, int16, in the scanner's world.
+        labels: ``tissues.Label`` in the middle of each slice (in thick slices, of the painted plane next to it), uint8,
+            shape (k, j, i); the table and what lies on it are air.
+        settings: How it was taken.
+        protocol: How it is laid out.
+    """
+
+    volume: Volume
+    labels: np.ndarray
+    settings: CTSettings
+    protocol: CTProtocol
+
+
+def usual_protocol(seed: int) -> CTProtocol:
+    """The layout of a subject's CT that asks for nothing else: the whole body in thin slices."""
+    return CTProtocol(padding=draw_padding(_rng(seed, 20)))
+
+
+def scan_ct(
+    subject: LyingSubject, protocol: CTProtocol | None = None, progress: Callable[[float], None] | None = None
+) -> CTScan:
+    """Take the CT of a subject.
+
+    Args:
+        subject: As it lies on the table.
+        protocol: Layout; None: the usual one.
+        progress: Called with the fraction done.
+    """
+    frames = [subject.frame(level) for level in LEVELS]
+    scan = _Scan(subject, protocol or usual_protocol(subject.seed), frames)
+    volume, labels = scan.volume(f"phantom_{subject.seed}", progress)
+    return CTScan(volume, labels, scan.settings, scan.protocol)
+
+
 def phantom_ct(
     seed: int,
     matrix: int = CTProtocol.matrix,
@@ -59,11 +99,12 @@ def phantom_ct(
         (``LyingSubject``).
     """
     if protocol is None:
-        protocol = CTProtocol(matrix, spacing, thickness, thickness, False, draw_padding(_rng(seed, 20)))
+        protocol = replace(
+            usual_protocol(seed), matrix=matrix, spacing=spacing, thickness=thickness, increment=thickness
+        )
     subject = LyingSubject.of(seed, severity)
-    frames = [subject.frame(level) for level in LEVELS]
-    volume = _Scan(subject, protocol, frames).volume(f"phantom_{seed}")
-    return volume, frames, [subject.landmarks(level) for level in LEVELS]
+    frames, landmarks = ([find(level) for level in LEVELS] for find in (subject.frame, subject.landmarks))
+    return scan_ct(subject, protocol).volume, frames, landmarks
 
 
 class _Scan:
@@ -85,10 +126,11 @@ class _Scan:
         self.table = Table.draw(_rng(subject.seed, 21))
         self.surroundings = self._table_picture()
 
-    def volume(self, name: str) -> Volume:
-        """The CT."""
+    def volume(self, name: str, progress: Callable[[float], None] | None = None) -> tuple[Volume, np.ndarray]:
+        """The CT, and the labels at its voxels' centers."""
         p, settings = self.protocol, self.settings
         array = np.empty((self.slices, *self.shape), dtype=np.int16)
+        labels = np.empty(array.shape, dtype=np.uint8)
         reach = max(1, int(np.ceil((1.1 * p.thickness - p.increment / 2) / self.step)))
         count = self.parts + 2 * reach
         weights = profile_weights((np.arange(count) - (count - 1) / 2) * self.step, p.thickness, self.step)
@@ -96,22 +138,25 @@ class _Scan:
         between = profile_weights(np.arange(-near, near + 1) * p.increment, p.thickness, p.increment)
         noise = NoiseField(self.shape, p.spacing, settings.kernel, (self.subject.seed, 12))
         planes = self._planes(-reach, self.slices * self.parts + reach)
-        window: deque[np.ndarray] = deque(maxlen=count)
+        window: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=count)
         outside = self._outside()
         for k in range(self.slices):
             window.extend(next(planes) for _ in range(count if k == 0 else self.parts))
             hu = np.zeros(self.shape, dtype=np.float32)
-            for weight, plane in zip(weights, window, strict=True):
+            for weight, (plane, _) in zip(weights, window, strict=True):
                 hu += np.float32(weight) * plane
             error, strength = self.body.apply(Lattice.from_matrix(self.matrix_ras, (1, *self.shape), k))
             picture = finish_slice(hu, settings, p.spacing, noise.parts(k, between), error[0], strength[:, 0])
             array[k] = np.rint(picture)
             if outside is not None:
                 array[k][outside] = p.padding
-        return Volume(array, self.matrix_ras, name=name, modality="CT")
+            labels[k] = window[count // 2][1]
+            if progress:
+                progress((k + 1) / self.slices)
+        return Volume(array, self.matrix_ras, name=name, modality="CT"), labels
 
-    def _planes(self, first: int, last: int) -> Iterator[np.ndarray]:
-        """HU of painted planes before the kernel, shape of a slice each; plane 0 is the lowest of slice 0."""
+    def _planes(self, first: int, last: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """HU before the kernel and labels of painted planes; plane 0 is the lowest of slice 0."""
         matrix = self.matrix_ras.copy()
         matrix[:3, 3] -= matrix[:3, 2] * (0.5 - 0.5 / self.parts)
         matrix[:3, 2] /= self.parts
@@ -121,7 +166,7 @@ class _Scan:
             blanket = lattice.smooth(self._cover, 2.0)[0] if self.table.blanket else None
             for k in range(lattice.shape[0]):
                 around = self.surroundings if blanket is None else np.maximum(self.surroundings, blanket[k])
-                yield np.where(label[k] == Label.AIR, np.maximum(hu[k], around), hu[k])
+                yield np.where(label[k] == Label.AIR, np.maximum(hu[k], around), hu[k]), label[k]
 
     def _cover(self, x, y, z) -> list[np.ndarray]:
         return [self.table.cover(self.body, x, y, z, self.protocol.spacing)]
