@@ -100,6 +100,8 @@ class Anatomy:
         lordosis = rng.normal(1.0, 0.3)
         tilt = np.array([-15, -13, -10, -4, 4, 15, 33, 50.0]) * np.clip(lordosis, 0.3, 1.6) + rng.normal(0, 4)
         tilt += rng.normal(0, 1.5, n)
+        # a sacrum steeper than this does not occur, and would lie along the axial planes
+        tilt[6:] = np.minimum(tilt[6:], (52.0, 60.0))
         phase = np.arange(n) / (n - 1)
         scoliosis = np.sin(2 * np.pi * (phase * rng.uniform(0.5, 1.0) + rng.random()))
         rotation = np.sin(2 * np.pi * (phase * rng.uniform(0.4, 0.9) + rng.random()))

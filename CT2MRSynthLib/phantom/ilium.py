@@ -102,18 +102,22 @@ class Ilium:
         """
         t = np.linspace(0, 1, 60)
         u, v, half, crest = (s(t) for s in self._splines)
-        normal = np.stack([self._splines[1](t, 1), -self._splines[0](t, 1)])
-        normal /= np.linalg.norm(normal, axis=0)
-        u, v = u + outside * normal[0] * half, v + outside * normal[1] * half
-        w = (z[:, None] - self.origin[2]) / self.scale + 0 * t
-        lean_v = v + 0 * w
-        present = w * self._cos + lean_v * self._sin < crest + 4.0
-        out = u + self.flare * np.clip(w, -45, 60) * ramp(v, -20.0, 40.0)
-        y = self.origin[1] + self.scale * (lean_v / self._cos + w * self._sin / self._cos)
-        x = self.scale * np.where(present, out, np.nan)
-        return np.concatenate(
-            [np.stack([self.origin[0] + x, y], axis=-1), np.stack([self.origin[0] - x, y], axis=-1)], axis=1
-        )
+        tangent = np.stack([self._splines[0](t, 1), self._splines[1](t, 1)])
+        tangent /= np.linalg.norm(tangent, axis=0)
+        u, v = u + outside * tangent[1] * half, v - outside * tangent[0] * half
+        # the rounded ends
+        u[[0, -1]] += np.array([-1, 1]) * tangent[0, [0, -1]] * half[[0, -1]]
+        v[[0, -1]] += np.array([-1, 1]) * tangent[1, [0, -1]] * half[[0, -1]]
+        dz = (z[:, None] - self.origin[2]) / self.scale
+        faces = []
+        for sign, (du, dv, dw) in zip((1.0, -1.0), self._side, strict=True):
+            dy = (v - dv + dz * self._sin) / self._cos
+            w = dy * self._sin + dz * self._cos + dw
+            present = (w < crest + 4.0) & ((w > -60.0) | (t > 0.45))
+            lateral = u - du + self.flare * np.clip(w, -45, 60) * ramp(v, -20.0, 40.0)
+            x = self.origin[0] + sign * self.scale * np.where(present, lateral, np.nan)
+            faces.append(np.stack([x, self.origin[1] + self.scale * dy], axis=-1))
+        return np.concatenate(faces, axis=1)
 
     def _index(self, u, v, w):
         # wings lean outward toward the crest

@@ -250,7 +250,7 @@ class TorsoOutline:
 
     def _skin(self, surface, tips, rng) -> np.ndarray:
         """Radii of the skin: subcutaneous fat on the muscles, smoother than they are, flattened by the table."""
-        a, s = self.anatomy, self.anatomy.severity
+        s = self.anatomy.severity
         fat, female = s.fatness, not s.male
         vary = np.clip(rng.normal(1.0, 0.14, 4), 0.7, 1.35)
         dorsal, ventral = np.maximum(np.cos(_ANGLE), 0) ** 2, np.maximum(-np.cos(_ANGLE), 0) ** 2
