@@ -49,7 +49,7 @@ class BackMuscles:
         self._tip = float(anatomy.scale**0.7 * rng.normal(1.0, 0.03) * (1 - 0.03 * old))
         self._lateral = (rng.normal(0.0, 2.5) + rng.normal(0, 1.0, 2)).astype(np.float32)
         self._start = (13.5 + rng.normal(0.0, 1.3) + rng.normal(0.0, 0.8, 2)).astype(np.float32)
-        self._oblique = (rng.normal(0.0, 0.05) + rng.normal(0.0, 0.03, 2)).astype(np.float32)
+        self._oblique = (rng.normal(0.0, 0.08) + rng.normal(0.0, 0.05, 2)).astype(np.float32)
         self._sway = np.abs(rng.normal(0.0, 1.2, 2)).astype(np.float32)
         self._sway_phase = rng.uniform(0, 2 * np.pi, 2).astype(np.float32)
         self._flat = float(rng.uniform(0.45, 1.1))

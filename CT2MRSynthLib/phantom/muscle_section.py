@@ -10,7 +10,15 @@ from CT2MRSynthLib.phantom.level_table import LevelTable
 from CT2MRSynthLib.phantom.points import Points
 
 #: Beyond this no muscle is painted: half-width, dorsal and ventral reach in mm from the posterior wall.
-REACH = (112.0, -86.0, 66.0)
+_REACH = (100.0, -76.0, 58.0)
+
+
+def _reached(u, v) -> np.ndarray:
+    """Where muscle may be seen: not far from the spine, nor where vertebral bodies, discs and canal cover it."""
+    half_width, dorsal, ventral = _REACH
+    u = np.abs(u)
+    near = (u < half_width) & (v > dorsal) & (v < ventral)
+    return near & ((v < -8) | (u > 14)) & ((v < 10) | (u < 82)) & ((v > -56) | (u < 74))
 
 
 @dataclass(frozen=True)
@@ -36,16 +44,16 @@ class Section:
     ripple: np.ndarray
 
     @classmethod
-    def of(cls, points: Points, turns: LevelTable) -> Section | None:
+    def of(cls, points: Points, turns: LevelTable, covered: np.ndarray) -> Section | None:
         """The points that muscles may cover; None if there are none.
 
         Args:
             points: All points.
+            covered: Where muscle must not be, one bool per point.
             turns: The vertebrae's rotation about the spine's axis, radians, as ``turn``.
         """
         u, v, phase = points.spine
-        half_width, dorsal, ventral = REACH
-        where = np.flatnonzero((np.abs(u) < half_width) & (v > dorsal) & (v < ventral))
+        where = np.flatnonzero(_reached(u, v) & ~covered)
         if not where.size:
             return None
         u, v, phase = (c[where].astype(np.float32, copy=False) for c in (u, v, phase))

@@ -37,12 +37,13 @@ class MusclePainter:
         self._turns = LevelTable(np.arange(len(anatomy.rotation)), {"turn": np.radians(anatomy.rotation)})
         s = anatomy.severity
         self._plane_width = float(
-            rng.normal(-0.65, 0.4) + 0.9 * s.fatness + 0.5 * (s.age - 22) / 64 + 0.5 * s.infiltration
+            rng.normal(-0.8, 0.4) + 1.0 * s.fatness + 0.5 * (s.age - 22) / 64 + 0.5 * s.infiltration
         )
 
     def paint(self, canvas: Canvas, points: Points) -> None:
         """Paint all muscles."""
-        section = Section.of(points, self._turns)
+        outside = (canvas.label == Label.AIR) | (canvas.label == Label.SKIN)
+        section = Section.of(points, self._turns, outside)
         if section is None:
             return
         plane = self.back.plane(section)
@@ -66,23 +67,23 @@ class MusclePainter:
         return distance, surface
 
     def _front(self, s: Section, plane, part, points: Points) -> list[np.ndarray]:
-        result = [np.full_like(s.u, 40.0) for _ in range(2)]
-        if part.size:
-            near = s.take(part)
-            u, v, phase = (c[near.where] for c in points.canal)
-            ripple = points.field("psoas", near.where)
-            for total, values in zip(
-                result, self.front.distances(near, plane[part], ripple, (u, v, phase)), strict=True
-            ):
-                total[part] = values
-        return result
+        psoas, quadratus = np.full_like(s.u, 40.0), np.full_like(s.u, 40.0)
+        medial, low = part[s.u[part] < 84.0], part[plane[part] < 22.0]
+        if medial.size:
+            near = s.take(medial)
+            canal = tuple(c[near.where] for c in points.canal)
+            psoas[medial] = self.front.psoas(near, points.field("psoas", near.where), canal)
+        if low.size:
+            near = s.take(low)
+            quadratus[low] = self.front.quadratus(near, plane[low], points.field("psoas", near.where))
+        return [psoas, quadratus]
 
     def _planes(self, s: Section, seam) -> tuple[np.ndarray, np.ndarray]:
         """Share of fat at the border of two muscles: open planes where fat separates them, else a thin fascia."""
         lateral = np.clip((s.u - 45.0) / 40.0, 0, 1)
         width = self._plane_width + 1.0 * s.gape + 2.0 * lateral
         open_ = 1 - ramp(seam, width - 0.3, width + 0.3)
-        return np.maximum(open_, 0.25 * (1 - ramp(seam, 0.15, 0.5)))
+        return np.maximum(open_, 0.16 * (1 - ramp(seam, 0.15, 0.5)))
 
     def _paint_front(self, canvas: Canvas, section: Section, points: Points, hit, distance, seam) -> None:
         if not hit.size:
@@ -94,7 +95,7 @@ class MusclePainter:
         streak = self.noise(_STREAK, x - 0.35 * (1 - 2.0 * s.side) * y + bend, y, z, (3.2, 15.0, 30.0))
         fat = self.front.fat(s, streak)
         fat = np.maximum(fat, self._planes(s, seam[hit]))
-        self._paint(canvas, s.where, fat)
+        canvas.paint(s.where, Label.MUSCLE, fat)
 
     def _paint_back(self, canvas: Canvas, section: Section, points: Points, hit, plane, surface, seam) -> None:
         if not hit.size:
@@ -105,7 +106,7 @@ class MusclePainter:
         fields = (*self._fibers(s, cleft, points), points.field("patch", s.where), wander)
         fat = self.back.fat(s, cleft, plane[hit], surface[hit], fields)
         fat = np.maximum(fat, self._planes(s, seam[hit]))
-        self._paint(canvas, s.where, fat)
+        canvas.paint(s.where, Label.MUSCLE, fat)
 
     def _fibers(self, s: Section, cleft, points: Points):
         """Streaks that fan out along the fibers, and grain: the multifidus from the root of the spinous process, the
@@ -116,16 +117,11 @@ class MusclePainter:
         dv = s.v + np.where(inner, np.float32(8.0), np.float32(-14.0))
         angle, reach = np.arctan2(du, -dv), np.hypot(du, dv)
         mirror = 200.0 * s.side + 400.0 * inner
-        across = angle * np.where(inner, np.float32(28.0), np.float32(48.0)) + 2.0 * points.field("bend", s.where)
-        fan = self.noise(_FAN, across, reach * 0.2 + mirror, z, (3.6, 5.0, 34.0))
+        across = angle * np.where(inner, np.float32(28.0), np.float32(48.0)) + 1.3 * points.field("bend", s.where)
+        fan = self.noise(_FAN, across, reach * 0.16 + mirror, z, (3.6, 5.0, 34.0))
         return fan, self.noise(_GRAIN, x, y, z, (3.0, 4.0, 16.0))
 
     def _paint_fascia(self, canvas: Canvas, section: Section, back, surface) -> None:
         """The dorsal layer of the thoracolumbar fascia."""
         thin = np.flatnonzero((back > 0) & (back < _FASCIA) & (np.abs(back - surface) < 0.3))
-        self._paint(canvas, section.where[thin], 0.0, Label.FASCIA)
-
-    def _paint(self, canvas: Canvas, where, mix, label: Label = Label.MUSCLE) -> None:
-        """Paint, but never on the skin or outside it."""
-        inside = (canvas.label[where] != Label.AIR) & (canvas.label[where] != Label.SKIN)
-        canvas.paint(where[inside], label, mix[inside] if np.ndim(mix) else mix)
+        canvas.paint(section.where[thin], Label.FASCIA)

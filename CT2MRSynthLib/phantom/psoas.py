@@ -53,16 +53,40 @@ class PsoasGroup:
         self._power = float(rng.uniform(2.0, 2.7))
         self._gap = float(rng.normal(0.0, 0.4))
 
-    def distances(self, section: Section, plane, ripple, canal) -> list[np.ndarray]:
-        """Approximate signed distances in mm, negative inside: psoas; quadratus with its medial neighbors.
+    def psoas(self, s: Section, ripple, canal) -> np.ndarray:
+        """Approximate signed distance to the psoas in mm, negative inside.
 
         Args:
-            section: Points.
-            plane: Distance in front of the plane on which quadratus and intertransverse muscles lie, mm.
+            s: Points.
             ripple: Random field that makes outlines uneven.
             canal: u, v, phase of the points along the curved spine, for the fat beside the vertebral bodies.
         """
-        return [self._psoas_distance(section, ripple, canal), self._quadratus_distance(section, plane, ripple)]
+        du, dv, half_width, half_length = self._psoas_frame(s)
+        shape = superellipse(du, dv, half_width, half_length, self._power)[0]
+        return np.maximum(shape + 1.8 * ripple, self._beside_body(s, canal))
+
+    def quadratus(self, s: Section, plane, ripple) -> np.ndarray:
+        """Approximate signed distance to the quadratus and the intertransverse muscles medial of it, mm.
+
+        Args:
+            s: Points.
+            plane: Distance in front of the plane on which they lie, mm.
+            ripple: Random field that makes outlines uneven.
+        """
+        k = self._quadratus[s.side]
+        thick = self._at("quadratus_thick", s) * k
+        # lies on the fascia medially and leaves it where the erector spinae turns backward
+        height = np.minimum(plane, s.v + 18.0 + self._slope[s.side] * (s.u - 42.0))
+        shape = superellipse(
+            s.u - self._at("quadratus_out", s) * self.anatomy.scale**0.5,
+            height - thick,
+            self._at("quadratus_width", s) * k,
+            thick,
+        )[0]
+        thick = self._at("between_thick", s) * self._between[s.side]
+        middle = self._bodies.at("width", s.rows) + np.float32(13.0)
+        between = superellipse(s.u - middle, plane - thick, 15.0, thick)[0]
+        return np.minimum(shape, between) + 0.9 * ripple
 
     def fat(self, s: Section, streak) -> np.ndarray:
         """Share of fat in these muscles: few streaks, and the fat around the lumbar plexus in the dorsal psoas.
@@ -81,11 +105,6 @@ class PsoasGroup:
 
     def _at(self, name: str, s: Section) -> np.ndarray:
         return self._sizes.at(name, s.rows)
-
-    def _psoas_distance(self, s: Section, ripple, canal) -> np.ndarray:
-        du, dv, half_width, half_length = self._psoas_frame(s)
-        shape = superellipse(du, dv, half_width, half_length, self._power)[0]
-        return np.maximum(shape + 1.8 * ripple, self._beside_body(s, canal))
 
     def _psoas_frame(self, s: Section):
         """Distances along the psoas' own short and long axis, and its half-width and half-length."""
@@ -106,20 +125,3 @@ class PsoasGroup:
         body = superellipse(u, v - depth, self._bodies.at("width", rows) - 2.6 * waist, depth, 2.0)[0]
         gap = self._gap - 0.2 + 1.0 * self.anatomy.severity.fatness + 1.3 * waist + 1.1 * s.gape
         return gap - body
-
-    def _quadratus_distance(self, s: Section, plane, ripple) -> np.ndarray:
-        k = self._quadratus[s.side]
-        thick = self._at("quadratus_thick", s) * k
-        # lies on the fascia medially and leaves it where the erector spinae turns backward
-        height = np.minimum(plane, s.v + 18.0 + self._slope[s.side] * (s.u - 42.0))
-        shape = superellipse(
-            s.u - self._at("quadratus_out", s) * self.anatomy.scale**0.5,
-            height - thick,
-            self._at("quadratus_width", s) * k,
-            thick,
-            2.2,
-        )[0]
-        thick = self._at("between_thick", s) * self._between[s.side]
-        middle = self._bodies.at("width", s.rows) + np.float32(13.0)
-        between = superellipse(s.u - middle, plane - thick, 15.0, thick, 2.4)[0]
-        return np.minimum(shape, between) + 0.9 * ripple
