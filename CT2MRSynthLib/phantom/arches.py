@@ -119,7 +119,7 @@ class ArchSite:
         size = np.shape(local[0])
         distance, face, worn = (np.full(size, fill, np.float32) for fill in (FAR, FAR, 0.0))
         for part in self.arches.parts[n]:
-            add_part(part, local, distance, 3.0)
+            add_part(part, local, distance, 2.2)
         above = [self._joint(n - 1, side) for side in range(2)] if 0 < n <= SACRUM else []
         below = [self._joint(n, side) for side in range(2)] if n < SACRUM else []
         for joint in above:

@@ -48,8 +48,8 @@ class BoneTexture:
         # a shell thinner than voxels is spread a little: single samples of it would be specks
         depth = np.minimum(rim, ends)
         thick = self.shell * np.maximum(1 + 0.4 * self.noise(_SHELL[0], *position, _SHELL[1]), 0.35)
-        shell = 0.95 * (1.0 - ramp(rim, thick - 0.6, thick + 0.7))
-        plate = 0.85 * (1.0 - ramp(ends, self.endplate - 0.9, self.endplate + 1.1))
+        shell = 0.9 * (1.0 - ramp(rim, thick - 0.7, thick + 0.9))
+        plate = 0.8 * (1.0 - ramp(ends, self.endplate - 1.1, self.endplate + 1.4))
         # denser spongy bone below the endplates, most of all at the ring apophysis
         beneath = np.exp(ends * np.float32(-1 / 2.4))
         spongy = beneath * (self.sclerosis + self.ring * np.exp(rim * np.float32(-1 / 3.5)))
@@ -90,6 +90,6 @@ class BoneTexture:
         thick = 0.9 * self.arch_shell * np.maximum(1 + 0.5 * shell, 0.3)
         cortex = 0.9 * (1.0 - ramp(depth, thick - 0.6, thick + 0.7))
         spongy = 0.18 * np.exp(depth * np.float32(-1 / 3.0)) - 0.10
-        spongy += 0.035 * self.noise(_COARSE[0], *position, _COARSE[1])
-        spongy += (0.035 + 0.02 * self.porous) * self.noise(_GRAIN[0], *position, _GRAIN[1])
+        spongy += 0.045 * self.noise(_COARSE[0], *position, _COARSE[1])
+        spongy += (0.06 + 0.02 * self.porous) * self.noise(_GRAIN[0], *position, _GRAIN[1])
         return np.clip(np.maximum(cortex, spongy), -0.2, 1.0)

@@ -57,11 +57,13 @@ class Facet:
         )
         # cosine and sine of the faces' angles: superior, inferior process
         self._ventral_face = _turn(rng.uniform(35, 62)), _turn(rng.uniform(32, 62))
-        self._dorsal_face = _turn(rng.uniform(30, 65)), _turn(rng.uniform(-22, 20))
+        # the inferior process ends in a face that looks straight back, and goes on in that of the lamina
+        back = float(np.clip(rng.normal(0, 10) - a.facet_angle[disc, side], -58, 5))
+        self._dorsal_face = _turn(rng.uniform(30, 65)), _turn(back)
         self._taper = rng.uniform(0.12, 0.3, 2).tolist()
         self._tip = (float(rng.uniform(6.5, 10.0)) * size, float(rng.uniform(8.5, 12.0)) * size)
         self._slant = rng.uniform(-0.35, 0.35, 2).tolist()
-        self._bump = float(rng.uniform(1.8, 3.8)) * size
+        self._bump = float(rng.uniform(1.2, 3.0)) * size
         self.cyst = (
             float(rng.choice([-1.0, 1.0])) * float(rng.uniform(2.5, 4.0)),
             float(rng.uniform(-4, 4)),
@@ -104,7 +106,7 @@ class Facet:
         cos, sin = self._ventral_face[0]
         ventral = (outer - edge) * cos + (along - self.ventral[0]) * sin
         cos, sin = self._dorsal_face[0]
-        dorsal = (outer - edge) * cos - (along + self.dorsal[0]) * sin
+        dorsal = (outer - edge - 0.8) * cos - (along + self.dorsal[0]) * sin
         shape = np.maximum(np.maximum(ventral, dorsal), outer - self.thick[0]) + taper
         # mammillary process: a bump behind the joint
         bump = np.sqrt(

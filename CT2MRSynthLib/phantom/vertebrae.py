@@ -73,41 +73,41 @@ class _Site:
         """One vertebra: arch first, then the body over the roots of its pedicles."""
         u, v, w = self.owner.geometry.vertebrae[n].local(*self.position)
         self.local = (u + self.bend[0], v + self.bend[1], w)
-        self._paint_arch(n)
-        self._paint_body(n)
+        self._paint_body(n, self._paint_arch(n))
 
-    def _paint_body(self, n: int) -> None:
+    def _paint_body(self, n: int, behind: np.ndarray) -> None:
+        """The body, given the signed distance of all else."""
         body = self.owner.bodies[n]
         at = body.near(*self.local)
         if not at.size:
             return
         u, v, w = (c[at] for c in self.local)
         distance, rim, ends = body.distance(u, v, w)
+        # no shell parts a body from its pedicles, or from the lateral parts of the sacrum
+        rim = np.minimum(rim, behind[at])
         inside = np.flatnonzero(distance < 0)
         at = at[inside]
         mix = self.owner.texture.body([c[at] for c in self.position], -rim[inside], -ends[inside])
-        if n >= SACRUM:
+        if n < SACRUM:
+            deep = np.flatnonzero(np.abs(w[inside]) < 6.0)
+            mix[deep] -= body.vein_share(*(c[inside[deep]] for c in (u, v, w)))
+        else:
             mix -= 0.04 if n == SACRUM else 0.08
         self._fill(at, Label.MARROW, mix)
-        if n < SACRUM:
-            deep = np.flatnonzero(np.abs(w[inside]) < 5.0)
-            vein = body.vein_share(*(c[inside[deep]] for c in (u, v, w)))
-            deep, vein = deep[vein > 0.35], vein[vein > 0.35]
-            self._fill(at[deep], Label.EPIDURAL_FAT, 0.8 - 0.3 * vein)
 
-    def _paint_arch(self, n: int) -> None:
-        """Facet joints and everything behind the body."""
+    def _paint_arch(self, n: int) -> np.ndarray:
+        """Facet joints and everything beside and behind the body; returns its signed distance."""
         arch = self.arches.arch(n, self.local)
         for joint in arch.below:
             self._paint_joint(joint)
+        whole = self._paint_wings(n, arch.distance) if n in self.owner.wings else arch.distance
         hit = np.flatnonzero(arch.distance < 0)
         if hit.size:
             position = [c[hit] for c in self.position]
-            mix = self.owner.texture.arch(position, -arch.distance[hit], arch.face[hit], arch.worn[hit])
+            mix = self.owner.texture.arch(position, -whole[hit], arch.face[hit], arch.worn[hit])
             self._fill(hit, Label.ARCH_MARROW, mix)
-        if n in self.owner.wings:
-            self._paint_wings(n, arch.distance)
         self._paint_cysts(arch)
+        return whole
 
     def _paint_joint(self, joint: Joint) -> None:
         """Capsule, cartilage and fluid between the processes, before the bones."""
@@ -130,20 +130,27 @@ class _Site:
                 at = joint.where[apart < radius * radius]
                 self._fill(at[arch.distance[at] < -0.6], Label.JOINT, 0.2)
 
-    def _paint_wings(self, n: int, arch) -> None:
-        """Lateral parts of the sacrum, with its foramina."""
+    def _paint_wings(self, n: int, arch) -> np.ndarray:
+        """Lateral parts of the sacrum, with its foramina; returns their signed distance with the arch."""
         distance = arch.copy()
         for part in self.owner.wings[n]:
             add_part(part, self.local, distance, 4.0)
         u, v, w = self.owner.geometry.discs[SACRUM].local(*self.position)
         hole = np.flatnonzero((np.abs(w) < 8.0) & (distance < 2.0) & (np.abs(u) < 36.0))
         tunnel = foramina(u[hole], v[hole], w[hole], self.owner.anatomy.scale)
-        distance[hole] = np.maximum(distance[hole], -tunnel)
-        open_at = hole[(tunnel < 0) & (arch[hole] > 0)]
-        self._fill(open_at, Label.EPIDURAL_FAT, 0.1)
+        opened = hole[(tunnel < 0) & (distance[hole] < 0)]
+        self._fill(opened[self.canvas.label[self.near[opened]] != Label.NERVE], Label.EPIDURAL_FAT, 0.1)
+        for solid in (distance, arch):
+            solid[hole] = np.maximum(solid[hole], -tunnel)
         hit = np.flatnonzero((distance < 0) & (arch >= 0))
         if hit.size:
-            self._fill(hit, Label.MARROW, self.owner.texture.sacrum([c[hit] for c in self.position], -distance[hit]))
+            # nor does one part them from the body
+            body = self.owner.bodies[n]
+            inner = np.flatnonzero(np.abs(self.local[0][hit]) < body.half_width + 4.0)
+            depth = -distance[hit]
+            depth[inner] = np.maximum(depth[inner], -body.distance(*(c[hit[inner]] for c in self.local))[0])
+            self._fill(hit, Label.MARROW, self.owner.texture.sacrum([c[hit] for c in self.position], depth))
+        return distance
 
     def _fill(self, at: np.ndarray, label: Label, mix, soft: bool = False) -> None:
         """Paint bone, but not over the sac or the skin; what is soft stays behind the bodies."""

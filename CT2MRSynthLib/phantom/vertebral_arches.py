@@ -44,7 +44,7 @@ def arch_parts(a: Anatomy, n: int, rng: np.random.Generator) -> list[Part]:
         n: Vertebra.
         rng: For shapes. What is drawn does not depend on severities.
     """
-    junction = -(26.8 + float(rng.uniform(0.0, 4.0))) * a.scale**0.5
+    junction = -(27.0 + float(rng.uniform(0.0, 4.5))) * a.scale**0.5
     if n >= SACRUM:
         junction = -22.5 * a.scale**0.5
     parts = [_spinous(a, n, junction, rng)]
@@ -106,8 +106,8 @@ def _lamina(a: Anatomy, n: int, side: int, junction: float, rng: np.random.Gener
     """A plate from the inferior articular process to the midline, with a notched lower border."""
     k, root = a.scale, a.scale**0.5
     apart = _facet_apart(a, n, side)
-    half = 2.6 * k * a.lamina_thickness * rng.uniform(0.88, 1.12)
-    start, bulge = (apart * rng.uniform(0.72, 0.84), -(16.6 + rng.normal(0, 0.7)) * root), rng.normal(0.0, 0.9)
+    half = 2.5 * k * a.lamina_thickness * rng.uniform(0.88, 1.12)
+    start, bulge = (apart * rng.uniform(0.72, 0.84), -(17.0 + rng.normal(0, 0.7)) * root), rng.normal(0.0, 0.9)
     low, notch, top = (20.0 + rng.normal(0, 1.5)) * k, rng.uniform(0.5, 6.0) * k, rng.uniform(0.0, 3.5) * k
     if n >= SACRUM:
         half, start, notch, bulge = 2.0 * k, (15.0, -14.5), 0.0, 0.0
@@ -119,7 +119,7 @@ def _lamina(a: Anatomy, n: int, side: int, junction: float, rng: np.random.Gener
         line, t = segment2d(u, v + slant, start, end)
         arc = 4.0 * t * (1.0 - t)
         line, t = segment2d(u, v + slant + bulge * arc, start, end)
-        thick = half * (1.2 - 0.35 * arc)
+        thick = half * (1.12 - 0.27 * arc)
         bottom = -w - low + notch * arc**2 + drop
         return smooth_max(line - thick, np.maximum(bottom, w + top - 2.0 + 3.0 * t - drop), 1.5)
 
@@ -131,10 +131,10 @@ def _spinous(a: Anatomy, n: int, junction: float, rng: np.random.Generator) -> P
     k = a.scale
     length = 26.5 * k**0.5 + junction + float(a.spinous_length) * _SPINOUS[n] * rng.uniform(0.85, 1.0)
     waist, tip = (1.9 + rng.uniform(-0.5, 0.7)) * a.lamina_thickness, rng.uniform(0.6, 2.6)
-    flare, fade = rng.uniform(0.5, 2.6), rng.uniform(3.0, 7.0)
+    flare, fade = rng.uniform(0.0, 1.8), rng.uniform(3.0, 7.0)
     crook, border = rng.normal(0, 1.1), rng.uniform(0.0, 0.1)
     side, drop = float(a.spinous_side[n]), float(a.spinous_drop[n])
-    slope, hatchet, notch = rng.uniform(2.0, 6.0), rng.uniform(0.0, 3.0), rng.uniform(-1.0, 2.5)
+    slope, hatchet, notch = rng.uniform(2.0, 6.0), rng.uniform(0.0, 3.0), rng.uniform(-2.0, 1.6)
 
     def distance(u, v, w):
         back = junction + 1.0 - v
@@ -145,7 +145,7 @@ def _spinous(a: Anatomy, n: int, junction: float, rng: np.random.Generator) -> P
         middle = side * share + crook * np.sin(3.0 * share)
         lateral = np.abs(u - middle) - np.maximum(thick, 0.9) * k
         upper = height - (9.5 - (slope + 2.5) * share) * k
-        lower = -height - (10.0 + hatchet * share) * k
+        lower = -height - (10.5 + hatchet * share) * k
         ends = smooth_max(back - length + notch * np.cos(0.7 * (u - middle)), -back - 3.0, 2.0)
         return smooth_max(smooth_max(lateral, np.maximum(upper, lower), 2.0), ends, 2.0)
 

@@ -97,10 +97,11 @@ class Body:
         return rim, ends
 
     def vein_share(self, u, v, w):
-        """How much of a point lies in the canal of the basivertebral vein, 0 to 1: a Y that opens at the back."""
+        """Bone missing in the canal of the basivertebral vein, as a share: a flat Y that opens at the back."""
         fork, end, thick = self.vein
         fork, end = fork * 2 * self.half_depth, end * 2 * self.half_depth
         trunk, t = segment2d(np.abs(u), v, (0.0, -2.0), (0.0, fork))
         branch, s = segment2d(np.abs(u), v, (0.0, fork), (0.55 * (end - fork) + 3.0, end))
-        wide = np.minimum(trunk - thick * (2.0 - 1.1 * t), branch - thick * (0.8 - 0.5 * s))
-        return (1.0 - ramp(wide, -0.8, 0.8)) * (1.0 - ramp(np.abs(w), 0.8 * thick, 0.8 * thick + 1.6))
+        wide = np.minimum(trunk / (1.9 - 1.0 * t), branch / (0.9 - 0.5 * s)) / thick
+        flat = (wide * wide + (w / (1.1 * thick)) ** 2) * np.float32(0.8)
+        return 0.24 * np.exp(-flat * flat)
