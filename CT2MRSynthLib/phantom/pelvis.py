@@ -11,6 +11,7 @@ from CT2MRSynthLib.phantom.geometry import Geometry
 from CT2MRSynthLib.phantom.noise import NoiseSpace
 from CT2MRSynthLib.phantom.outline import outline_of
 from CT2MRSynthLib.phantom.points import Points
+from CT2MRSynthLib.phantom.sacroiliac import REACH, SacroiliacJoints
 from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.tissues import Label
 
@@ -36,10 +37,8 @@ class PelvisPainter:
         s = anatomy.severity
         worn = np.clip((s.age - 30) / 50, 0, 1)
         self.shell = float(rng.uniform(1.2, 1.7) * (1 - 0.25 * s.osteoporosis))
-        self.sclerosis = float(rng.uniform(0.0, 0.35) + 0.25 * worn * rng.uniform(0, 1))
-        self.gap = float(rng.uniform(1.5, 2.4) * (1 - 0.35 * worn))
+        self.joints = SacroiliacJoints(anatomy, geometry, noise, rng)
         self.strength = float(rng.uniform(0.85, 1.2) * (1.08 if s.male else 0.92) * (1 - 0.2 * worn))
-        self.drift = rng.uniform(0.25, 0.55)
 
     def paint(self, canvas: Canvas, points: Points) -> None:
         """Paint iliac wings, sacroiliac joints, iliacus and gluteal muscles."""
@@ -58,7 +57,8 @@ class PelvisPainter:
         off = side * (distance - half)
         self._paint_gluteal(canvas, points, near[side > 0], *(c[side > 0] for c in (off, t, crest, v, w)))
         self._paint_iliacus(canvas, points, near[side < 0], *(c[side < 0] for c in (-off, t, crest)))
-        self._paint_joint(canvas, points, near, bone, side, t, v, w)
+        medial = np.flatnonzero((side < 0) & (bone > 0) & (t < 0.5) & (bone < REACH))
+        self.joints.paint(canvas, points, near[medial], bone[medial])
         hit = np.flatnonzero(bone < 0)
         self._paint_bone(canvas, points, near[hit], -bone[hit], side[hit], t[hit], w[hit])
 
@@ -72,8 +72,8 @@ class PelvisPainter:
         thickness = self.shell * np.clip(1 + 0.25 * coarse, 0.5, 1.6)
         cortex = 1.0 - ramp(depth, thickness - 0.3, thickness + 0.4)
         joint = self._beside_joint(t, w) * (side < 0) * np.exp(-depth / 3.5)
-        spongy = 0.08 + 0.035 * coarse + 0.06 * fine + 0.1 * np.exp(-depth / 2.0)
-        canvas.paint(where, Label.MARROW, np.clip(np.maximum(cortex, spongy + self.sclerosis * joint), 0, 1))
+        spongy = 0.05 + 0.02 * coarse + 0.04 * fine + 0.08 * np.exp(-depth / 2.0)
+        canvas.paint(where, Label.MARROW, np.clip(np.maximum(cortex, spongy + self.joints.sclerosis * joint), 0, 1))
 
     def _beside_joint(self, t, w):
         """1 where the wing faces the sacrum."""
@@ -81,27 +81,6 @@ class PelvisPainter:
         low, high = _JOINT_HEIGHT
         along = ramp(t, first - 0.03, first + 0.03) * (1 - ramp(t, last - 0.03, last + 0.03))
         return along * ramp(w, low, low + 6.0) * (1 - ramp(w, high - 6.0, high + 2.0))
-
-    def _paint_joint(self, canvas: Canvas, points: Points, near, bone, side, t, v, w) -> None:
-        """A thin, irregular joint space; the sacrum behind it ends in its own cortex."""
-        hit = np.flatnonzero((bone > 0) & (bone < 8.0) & (side < 0) & (t > 0.04) & (t < 0.46))
-        if not hit.size:
-            return
-        where, distance, v = near[hit], bone[hit], v[hit]
-        x, y, z = (c[where] for c in points.position)
-        gap = self.gap * np.clip(1 + 0.35 * self.noise(136, x, y, z, 11.0), 0.35, 1.8)
-        facing = self._beside_joint(t[hit], w[hit]) > 0.5
-        sacrum = np.isin(canvas.label[where], _BONE)
-        # the sacral side: dense bone that meets whatever the sacrum's shape left open
-        filled = facing & (distance >= gap) & (sacrum | (distance < gap + 4.0)) & (v > -26.0)
-        depth = distance - gap
-        dense = np.maximum(0.95 * (1 - ramp(depth, 0.5, 1.5)), 0.16 + self.sclerosis * np.exp(-depth / 3.0))
-        edge = filled & (~sacrum | (depth < 2.5))
-        canvas.paint(where[edge], Label.MARROW, dense[edge])
-        canvas.paint(where[(distance < gap) & (facing | sacrum)], Label.JOINT)
-        # ligaments bind the bones behind the joint
-        behind = ~facing & ~sacrum & (v < -18.0) & (distance < 6.0)
-        canvas.paint(where[behind], Label.LIGAMENT, 0.45)
 
     def _paint_gluteal(self, canvas: Canvas, points: Points, near, off, t, crest, v, w) -> None:
         """Gluteus minimus, medius and maximus on the outer face, below the crest."""
