@@ -12,8 +12,8 @@ from CT2MRSynthLib.phantom.tissues import Label
 __all__ = ["MRSettings", "acquire", "finish_slice", "grey_levels", "signals"]
 
 #: Grey level of the middle picture: psoas muscle, fat and fluid of a typical scan as ``GREY_REFERENCE`` has them lie at
-#: about 24, 150 and 230.
-GREY_UNIT = 23.5
+#: about 22, 145 and 210.
+GREY_UNIT = 21.5
 #: Typical signal of muscle, fat and cerebrospinal fluid, psoas muscle = 1.
 GREY_REFERENCE = {Label.MUSCLE: 1.0, Label.FAT: 6.7, Label.CSF: 9.8}
 

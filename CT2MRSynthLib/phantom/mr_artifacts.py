@@ -12,7 +12,9 @@ from CT2MRSynthLib.phantom.tissues import Label
 _BOWEL = (Label.BOWEL_WALL, Label.BOWEL_CONTENT, Label.GAS)
 _VESSELS = (Label.ARTERY, Label.VEIN)
 #: Metal: mm by which it displaces neighboring signal along the frequency axis, by field; reach of its field in mm.
-_METAL_SHIFT, _METAL_REACH = (5.0, 8.0), 3.5
+_METAL_SHIFT, _METAL_REACH = (5.0, 8.0), 2.6
+#: Parts of a pixel that are moved apart from each other, so that stretched signal has no gaps.
+_PARTS = 5
 
 
 def sensitivity(coil: Coil, ahead: np.ndarray, left: np.ndarray, falloff: float) -> np.ndarray:
@@ -94,30 +96,31 @@ def pulsation(water: np.ndarray, labels: np.ndarray, motion: Motion) -> np.ndarr
 def distort_by_metal(pictures, labels: np.ndarray, field: int, frequency_axis: int, pixel: float) -> list[np.ndarray]:
     """Signal lost around metal, and displaced along the frequency axis: a void with a bright rim on one side.
 
-    Signal at x is read at x + s(x), where s follows the metal's field; where the field is steep, spins dephase within
-    the voxel.
+    Signal at x is read at x + s(x), where s follows the metal's field; near to it slices are bent and spins dephase.
     """
     metal = share_of(labels, (Label.METAL,))
     if metal is None:
         return list(pictures)
     reach = _METAL_REACH / pixel
-    # normalized such that a screw of 6 mm reaches about 1 in its middle
-    strength = np.minimum(1.6 * ndimage.gaussian_filter(metal, reach, truncate=3.0), 1.2)
+    # a rod of 6 mm reaches about 1 in its middle
+    strength = np.minimum(2.0 * ndimage.gaussian_filter(metal, reach, truncate=3.0), 1.0)
     shift = _METAL_SHIFT[field] * strength / pixel
-    steep = np.hypot(*np.gradient(shift))
-    kept = np.exp(-((steep / 1.1) ** 2)) * (1 - np.minimum(metal * 4, 1))
+    kept = (1 - ramp(strength, 0.28, 0.6)) * (1 - np.minimum(metal * 4, 1))
     return [_displaced(picture * kept, shift, frequency_axis) for picture in pictures]
 
 
 def _displaced(picture: np.ndarray, shift: np.ndarray, axis: int) -> np.ndarray:
-    """Each pixel's signal moved along an axis and added up where it lands (linear weights)."""
+    """Each part of a pixel's signal moved along an axis and added up where it lands (linear weights)."""
     length = picture.shape[axis]
-    signal, move = np.moveaxis(picture, axis, 1), np.moveaxis(shift, axis, 1)
-    target = np.clip(np.arange(length)[None, :] + move, 0, length - 1.001)
+    signal, move = (
+        ndimage.zoom(np.moveaxis(values, axis, 1), (1, _PARTS), order=1, mode="nearest", grid_mode=True)
+        for values in (picture / _PARTS, shift)
+    )
+    target = np.clip((np.arange(length * _PARTS) + 0.5) / _PARTS - 0.5 + move, 0, length - 1.001)
     low = target.astype(np.intp)
     weight = target - low
     flat = low + np.arange(signal.shape[0])[:, None] * length
-    total = np.zeros(signal.size)
+    total = np.zeros(picture.size)
     for index, part in ((flat, signal * (1 - weight)), (flat + 1, signal * weight)):
-        total += np.bincount(index.ravel(), part.ravel(), minlength=signal.size)[: signal.size]
-    return np.moveaxis(total.reshape(signal.shape), 1, axis).astype(np.float32)
+        total += np.bincount(index.ravel(), part.ravel(), minlength=picture.size)[: picture.size]
+    return np.moveaxis(total.reshape(signal.shape[0], length), 1, axis).astype(np.float32)

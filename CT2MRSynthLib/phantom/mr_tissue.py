@@ -109,7 +109,7 @@ def signals(canvas: Canvas, tissue: TissueSignals, fluid_flow: float = 0.0) -> t
     # the mineral of spongy bone hardly darkens its marrow: only where bone is dense is there no signal
     bone = np.flatnonzero((label == Label.MARROW) | (label == Label.ARCH_MARROW))
     mix = canvas.mix.copy()
-    mix[bone] = np.clip((mix[bone] - 0.2) / 0.7, 0, 1) + 0.6 * np.clip(mix[bone] - 0.06, -0.06, 0.14)
+    mix[bone] = np.clip((mix[bone] - 0.2) / 0.7, 0.5 * np.minimum(mix[bone], 0.2), 1)
     water_table, fat_table = tissue.water.copy(), tissue.fat.copy()
     for kind in _MARROW:
         water_table[kind] *= 1 - tissue.yellow[kind]
