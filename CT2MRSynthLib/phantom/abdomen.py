@@ -86,7 +86,7 @@ class AbdomenPainter:
         right = upper[(x[upper] > 0) & (x[upper] < 110)]
         bile = organs.at(organs.gallbladder, [i[right] for i in index])
         canvas.paint(inside[right[bile < 0]], Label.BOWEL_WALL, 0.0)
-        canvas.paint(inside[right[bile < -1.6]], Label.FLUID)
+        canvas.paint(inside[right[bile < -1.0]], Label.FLUID)
 
     def _hepatic(self, x, y, z) -> np.ndarray:
         """Share of vein in the liver: branches along lines where two random fields vanish."""

@@ -185,12 +185,13 @@ def pancreas(body: Body, rng: np.random.Generator) -> Course:
     return Course(points, size, np.full(len(points), Kind.PANCREAS), none + _NO_GAS, none, none)
 
 
-def small_bowel(sites: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> list[Course]:
+def small_bowel(sites: np.ndarray, start: np.ndarray, wide: float, rng: np.random.Generator) -> list[Course]:
     """Loops that visit sites one after the other, always the nearest one left.
 
     Args:
         sites: Points in mm that the bowel passes through, shape (n, 3).
         start: Where the duodenum ends.
+        wide: Mean radius, mm; loops that touch flatten each other.
         rng: Source of individual variation.
     """
     chains, chain, here = [], [], np.asarray(start, dtype=float)
@@ -213,7 +214,7 @@ def small_bowel(sites: np.ndarray, start: np.ndarray, rng: np.random.Generator) 
         points, _ = sampled(chain, [1.0] * len(chain))
         swell = gaussian_filter1d(rng.normal(0, 1, len(points) + 40), 9)[20:-20] * 4.2
         # peristalsis: stretches filled, stretches collapsed
-        size = np.clip(12.5 + 3.0 * swell, 6.0, 18.0)
+        size = np.clip(wide + 3.0 * swell, 6.0, wide + 5.5)
         upper = (done + np.arange(len(points))) < 0.4 * 1.1 * len(sites) * 28 / STEP
         done += len(points)
         kind = np.where(upper, Kind.JEJUNUM, Kind.SMALL)

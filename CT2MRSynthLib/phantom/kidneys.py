@@ -76,7 +76,7 @@ def build_kidneys(anatomy: Anatomy, geometry: Geometry, rng: np.random.Generator
     kidneys = []
     for side, phase in ((-1, 1.55), (1, 1.85)):
         normal, uniform = rng.normal(0, 1, 8), rng.uniform(0, 1, 9)
-        u = side * ((61 + 3.5 * normal[0]) * scale**0.7 + 9 * s.fatness)
+        u = side * ((57.5 + 4 * normal[0]) * scale**0.7 + 7 * s.fatness)
         v = 8 + 4 * normal[1]
         center = spine_point(geometry, float(np.clip(phase + both + 0.22 * normal[2], 0.6, 3.0)), u, v)
         turn = np.radians(38 + 9 * normal[3])
@@ -131,14 +131,15 @@ class KidneyPainter:
         for kidney, vessels in zip(self.kidneys, self.vessels, strict=True):
             reach = kidney.half[2] + kidney.fat + 10
             cx, cy, cz = (np.float32(c) for c in kidney.center)
-            side = 48 + kidney.fat
+            side = 40 + kidney.fat
             near = np.flatnonzero(np.abs(z - cz) < reach)
             near = near[np.abs(x[near] - cx) < side + 60]
             near = near[np.abs(y[near] - cy) < side]
             if not near.size:
                 continue
             place = (where[near], x[near], y[near], z[near])
-            self._paint_kidney(canvas, kidney, *place)
+            beside = np.flatnonzero(np.abs(place[1] - cx) < side)
+            self._paint_kidney(canvas, kidney, *(c[beside] for c in place))
             self._paint_adrenal(canvas, kidney, *place)
             for label, path in vessels:
                 self._paint_path(canvas, path, label, *place)
@@ -194,13 +195,14 @@ class KidneyPainter:
     def _paint_adrenal(self, canvas: Canvas, kidney: Kidney, where, x, y, z) -> None:
         """The adrenal gland as a Y before and medial of the upper pole, its limbs to the back."""
         pole = kidney.center + 0.8 * kidney.half[2] * kidney.axes[2]
-        u = (x - np.float32(pole[0])) * kidney.side + 19.0
-        v, w = y - np.float32(pole[1]) - 15.0, z - np.float32(pole[2]) - 4.0
+        u = (x - np.float32(pole[0])) * kidney.side + 23.0
+        v, w = y - np.float32(pole[1]) - 17.0, z - np.float32(pole[2]) - 4.0
         near = np.flatnonzero((np.abs(u) < 22) & (np.abs(v) < 22) & (np.abs(w) < 15))
         u, v, w = u[near] + 1.5 * self.noise(_FASCIA + 1, x[near], y[near], z[near], 14.0), v[near], w[near]
         limbs = [((0, 9), (-1, 0)), ((-1, 0), (-4, -15)), ((-1, 0), (9, -12))]
         distance = np.minimum.reduce([segment2d(u, v, *limb)[0] for limb in limbs])
-        canvas.paint(where[near[distance < 2.6 - 1.6 * np.abs(w / 15.0)]], Label.LYMPH_NODE)
+        hit = where[near[distance < 2.6 - 1.6 * np.abs(w / 15.0)]]
+        canvas.paint(hit[canvas.label[hit] == Label.FAT], Label.LYMPH_NODE)
 
     def _paint_path(self, canvas: Canvas, path: tuple, label: Label, where, x, y, z) -> None:
         stops, radius = path

@@ -38,7 +38,8 @@ class LumbarVesselPainter:
         """Paint the vessels into fat and the edge of psoas."""
         u, v, phase = points.canal
         near = np.flatnonzero((np.abs(u) < 40) & (v > -4) & (v < 52) & (phase > 0.5) & (phase < 5.2))
-        near = near[np.isin(canvas.label[near], (Label.FAT, Label.MUSCLE))]
+        label = canvas.label[near]
+        near = near[(label == Label.FAT) | (label == Label.MUSCLE)]
         if not near.size:
             return
         u, v, phase = u[near], v[near], phase[near]
@@ -51,10 +52,12 @@ class LumbarVesselPainter:
             if waist.size:
                 part = (c[waist] for c in (near, u, v, phase, half, depth, side, x, y, z))
                 self._paint_segment(canvas, row, vertebra, *part)
-        out, back, size = self.ascending.T[:, side].astype(np.float32)
-        sway = 1.5 * self.noise(_WAVE, x, y, z, 30.0)
-        ascending = np.hypot(np.abs(u) - half + 6.0 - 0.4 * out + sway, v + 1.0 - 0.3 * back) < size
-        canvas.paint(near[ascending], Label.VEIN)
+        behind = np.flatnonzero((v < 6) & (np.abs(u) > 8))
+        out, back, size = self.ascending.T[:, side[behind]].astype(np.float32)
+        sway = 1.5 * self.noise(_WAVE, x[behind], y[behind], z[behind], 30.0)
+        u, v, half = np.abs(u[behind]), v[behind], half[behind]
+        ascending = np.hypot(u - half + 6.0 - 0.4 * out + sway, v + 1.0 - 0.3 * back) < size
+        canvas.paint(near[behind[ascending]], Label.VEIN)
 
     def _paint_segment(self, canvas: Canvas, row: int, vertebra: int, near, u, v, phase, half, depth, side, x, y, z):
         """Artery and vein of one vertebra: bands along its waist, from the front to the foramen."""

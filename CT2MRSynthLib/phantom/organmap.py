@@ -17,7 +17,7 @@ from CT2MRSynthLib.phantom.retroperitoneum import superior_mesenteric
 from CT2MRSynthLib.phantom.shapes import ramp, superellipse
 
 #: Distance of the grid's nodes, mm.
-SPACING = 3.5
+SPACING = 4.0
 _LOW = np.array([-172.0, -42.0, -214.0])
 _HIGH = np.array([172.0, 196.0, 150.0])
 #: The thinnest tubes' radius, mm: thicker ones start from a core of what is left.
@@ -37,7 +37,7 @@ def retroperitoneum(anatomy: Anatomy, u, v, phase):
         u, v, phase: Canal coordinates.
     """
     front = np.interp(phase, _PHASES, _FRONT + np.interp(_PHASES, np.arange(8), anatomy.body_depth))
-    return superellipse(u, v + 10.0, 58.0, front.astype(np.float32) + 12.0, 4.0)[0]
+    return superellipse(u, v + 10.0, 58.0, front.astype(np.float32) + 12.0, 6.0)[0]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,9 @@ class OrganMap:
         kidney = np.min([k.distance(*k.local(x, y, z)) - 0.5 * k.fat - 2.5 for k in kidneys], axis=0)
         block = retroperitoneum(body.anatomy, u, v, phase)
         # the great vessels need more room than what lies beside them
-        vessels = np.maximum(np.abs(u) - 30.0, block - 8.0 * ramp(6.0 - phase, 0.0, 0.6))
+        vessels = np.maximum(
+            np.abs(u) - 30.0, block - (5.0 + 5.0 * body.anatomy.severity.fatness) * ramp(6.0 - phase, 0.0, 0.6)
+        )
         vessels = np.minimum(vessels, self._mesenteric_root(u, v, phase))
         behind = v - 14.0 * body.anatomy.severity.fatness
         self.spleen = np.maximum(upper.spleen(x, y, z, depth), 2.0 - kidney)
@@ -104,7 +106,8 @@ class OrganMap:
         distance, _ = self._nearest(samples)
         free = np.minimum.reduce([room, distance.ravel(), vessels, behind])
         sites = self._sites(free, np.stack([x, y, z], axis=1), rng)
-        loops = bowel.small_bowel(sites, fixed[0].points[-1], rng) if len(sites) else []
+        wide = 14.5 - 3.5 * body.anatomy.severity.fatness
+        loops = bowel.small_bowel(sites, fixed[0].points[-1], wide, rng) if len(sites) else []
         self.samples = Samples.of([*fixed, *loops])
         distance, owner = self._nearest(self.samples)
         apart = self._apart(owner)
@@ -135,7 +138,7 @@ class OrganMap:
         anatomy = self.body.anatomy
         front = np.interp(phase, np.arange(8), anatomy.body_depth + superior_mesenteric(anatomy, np.arange(8)))
         fat = anatomy.severity.fatness
-        shape = superellipse(u - 4.0, v - front.astype(np.float32), 17.0 + 8.0 * fat, 10.0 + 6.0 * fat)[0]
+        shape = superellipse(u - 4.0, v - front.astype(np.float32), 9.0 + 18.0 * fat, 6.0 + 11.0 * fat)[0]
         return np.where((phase > 0.8) & (phase < 4.0), shape, np.float32(99.0))
 
     def _nearest(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
@@ -166,10 +169,7 @@ class OrganMap:
         course = self.samples.course[owner]
         border = np.zeros(self.shape, dtype=bool)
         for axis in range(3):
-            first, second = (
-                np.moveaxis(border, axis, 0)[:-1],
-                np.moveaxis(border, axis, 0)[1:],
-            )
+            first, second = np.moveaxis(border, axis, 0)[:-1], np.moveaxis(border, axis, 0)[1:]
             a, b = np.moveaxis(owner, axis, 0), np.moveaxis(course, axis, 0)
             differ = (np.abs(a[:-1] - a[1:]) > _APART) | (b[:-1] != b[1:])
             first |= differ
@@ -181,7 +181,7 @@ class OrganMap:
         """Points at which loops of small bowel pass, as dense as the fat between them leaves."""
         fatness = self.body.anatomy.severity.fatness
         bottom, top = self.body.height(7.0) - 40.0, self.body.height(0.3)
-        possible = np.flatnonzero((free > 6.0) & (nodes[:, 2] > bottom) & (nodes[:, 2] < top))
+        possible = np.flatnonzero((free > 5.0) & (nodes[:, 2] > bottom) & (nodes[:, 2] < top))
         if not possible.size:
             return np.zeros((0, 3))
         tries = nodes[rng.choice(possible, min(2600, possible.size), replace=False)]
@@ -190,7 +190,7 @@ class OrganMap:
         root = self.body.ahead(2.6, 0, 35)
         # the root of the mesentery holds fat and vessels, the more the fatter
         reach = np.linalg.norm((tries - root) / np.array([1.0, 0.8, 1.8]), axis=1)
-        tries = tries[reach > (14 + 26 * fatness) * rng.uniform(0.7, 1.2, len(tries))]
+        tries = tries[reach > (4 + 38 * fatness) * rng.uniform(0.7, 1.2, len(tries))]
         chosen = np.empty((0, 3))
         for point in tries:
             if not len(chosen) or np.min(np.sum((chosen - point) ** 2, axis=1)) > apart**2:

@@ -18,7 +18,7 @@ _NODES = 26
 
 def superior_mesenteric(anatomy: Anatomy, phase) -> np.ndarray:
     """How far in front of the spine the superior mesenteric artery runs, mm."""
-    away = 30.0 + 14.0 * anatomy.severity.fatness
+    away = 27.0 + 17.0 * anatomy.severity.fatness
     return np.interp(phase, [0.9, 1.4, 2.0, 2.8, 3.6], [25.0, away, away + 9, away + 19, away + 26])
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
+from scipy.ndimage import gaussian_filter1d
 
 from CT2MRSynthLib.phantom.geometry import Geometry
 
 #: Distance of table entries in mm.
 STEP = 1.0
+_PAD = 20
 
 
 def spine_point(geometry: Geometry, phase: float, u: float, v: float) -> np.ndarray:
@@ -41,11 +42,15 @@ class Tube:
         radius = np.broadcast_to(radius[..., None] if radius.ndim < 2 else radius, (len(points), 2))
         order = np.argsort(points[:, 2])
         # heights must differ for the interpolation; a tube that runs level for a while still falls a little
-        heights = np.maximum.accumulate(points[order, 2] + 0.5 * np.arange(len(points)))
+        least = 0.5 * np.arange(len(points))
+        heights = np.maximum.accumulate(points[order, 2] - least) + least
         self.low, self.high = float(heights[0]), float(heights[-1])
         z = np.arange(self.low, self.high + STEP, STEP)
         columns = np.column_stack([points[order, :2], radius[order]])
-        table = PchipInterpolator(heights, columns)(np.clip(z, self.low, self.high))
+        table = np.stack([np.interp(z, heights, column) for column in columns.T], axis=1)
+        # round the bends; the ends stay where they are
+        table = gaussian_filter1d(np.pad(table, ((_PAD, _PAD), (0, 0)), "reflect", reflect_type="odd"), 7.0, axis=0)
+        table = table[_PAD:-_PAD]
         slope = np.gradient(table[:, :2], STEP, axis=0) if len(z) > 1 else np.zeros((len(z), 2))
         self._table = np.concatenate([table, slope], axis=1).astype(np.float32)
         self.reach = float(np.max(radius) * np.sqrt(1 + np.max(np.sum(slope**2, axis=1))))

@@ -141,6 +141,8 @@ class VesselPainter:
         # the same blood in a flatter vessel: wider from side to side
         lateral = wide * np.interp(shape, [0.35, 1.0], [1.12, 0.86]) * np.interp(knots, [-2, 1, 4.7], [1.15, 1.1, 1.0])
         front = shape * lateral
+        # the rounded front of the bodies recedes beside the midline
+        gap = gap - 0.022 * np.maximum(u, 0) ** 2 * np.clip(knots, 0, 1)
         ahead = gap + front + np.interp(knots, [-2, -0.5, 1, 2.5, 4.7], [22, 10, 4, 1, 0])
         cava = Tube([self._at(*p) for p in zip(knots, u, ahead, strict=True)], np.column_stack([lateral, front]))
         veins = []
