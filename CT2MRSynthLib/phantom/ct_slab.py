@@ -49,6 +49,11 @@ class CTSlab:
         """Depth in mm over which tissue is needed."""
         return float(self.frame.extent[2] + 2.4 * self.spread * abs(self.axis[2]))
 
+    @property
+    def planes(self) -> int:
+        """Planes needed over that depth: edges of bone that planes too far apart cut show one beside the other."""
+        return 3 if self.depth < 9.0 else 5
+
     def weights(self, offsets: np.ndarray) -> np.ndarray:
         """Weights of planes at offsets in mm from the slab's middle."""
         sigma, half = max(self.spread * abs(self.axis[2]), 0.05), self.frame.extent[2] / 2

@@ -70,7 +70,7 @@ def render_pair(
         return [ct.hounsfield(canvas, ct_settings), *mr.signals(canvas, mr_settings)]
 
     slab = CTSlab(subject, frame, ct_settings)
-    (hu, water, fat), labels, offsets = sample_slab(subject, frame, slab.depth, values)
+    (hu, water, fat), labels, offsets = sample_slab(subject, frame, slab.depth, values, planes=slab.planes)
     pixel = float(frame.extent[0] / PIXELS)
     ct_picture = slab.picture(hu, offsets, (seed, 102 + disc_index(level)))
     weights = profile(offsets, mr_settings.thickness, 0.3)
@@ -87,22 +87,22 @@ def render_pair(
         "ct": ct_settings.record(),
         "mr": mr_settings.record(),
     }
-    return Pair(ct_picture, mr_picture, frame, labels[PLANES // 2], truth)
+    return Pair(ct_picture, mr_picture, frame, labels[slab.planes // 2], truth)
 
 
 def sample_slab(
-    subject: Subject, frame: DiscFrame, depth: float, values, pixels: int = PIXELS
+    subject: Subject, frame: DiscFrame, depth: float, values, pixels: int = PIXELS, planes: int = PLANES
 ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Quantities in ``PLANES`` planes over ``depth`` mm of a box (see ``sampling.sample``).
+    """Quantities in some planes over ``depth`` mm of a box (see ``sampling.sample``).
 
     Returns:
-        The quantities and the labels, each of shape (PLANES, pixels, pixels), and the planes' offsets from the middle
+        The quantities and the labels, each of shape (planes, pixels, pixels), and the planes' offsets from the middle
         in mm.
     """
-    grid = frame.with_depth(depth).grid(slices=PLANES, pixels=pixels)
-    lattice = Lattice.from_matrix(grid.ijk_to_ras, (PLANES, pixels, pixels))
+    grid = frame.with_depth(depth).grid(slices=planes, pixels=pixels)
+    lattice = Lattice.from_matrix(grid.ijk_to_ras, (planes, pixels, pixels))
     result, labels = sample(subject, lattice, values)
-    return result, labels, (np.arange(PLANES) - (PLANES - 1) / 2) * (depth / PLANES)
+    return result, labels, (np.arange(planes) - (planes - 1) / 2) * (depth / planes)
 
 
 def render_pairs(seeds: Iterable[int], processes: int | None = None, **options) -> Iterator[Pair]:
