@@ -44,7 +44,7 @@ class BackMuscles:
         size = anatomy.back_muscle * anatomy.scale**0.7 * (1 - 0.06 * old)
         self._width = (size * np.clip(rng.normal(1.0, 0.05) + rng.normal(0, 0.02, 2), 0.85, 1.15)).astype(np.float32)
         # how far the muscles stand out beside the spinous processes: a furrow in the young, none in the old
-        bulk = np.clip(rng.normal(6.0, 2.5) + rng.normal(0, 0.8, 2), 0.5, 12.0)
+        bulk = np.clip(rng.normal(7.0, 3.0) + rng.normal(0, 0.8, 2), 0.5, 13.0)
         self._bulge = (bulk * (1.15 if s.male else 0.95) * size * (1 - 0.6 * old)).astype(np.float32)
         self._tip = float(anatomy.scale**0.7 * rng.normal(1.0, 0.03) * (1 - 0.03 * old))
         self._lateral = (rng.normal(0.0, 2.5) + rng.normal(0, 1.0, 2)).astype(np.float32)
@@ -140,14 +140,14 @@ class BackMuscles:
     def _local(self, s: Section, cleft, plane, lamina, low, patch) -> np.ndarray:
         """How fatty the muscle is here: it starts deep and medially in the multifidus, the lower the worse."""
         deep = np.exp(-((np.maximum(lamina, 0.0) / 9.0) ** 2))
-        multifidus = 0.40 + 0.55 * low + 0.28 * deep
+        multifidus = 0.34 + 0.42 * low + 0.26 * deep
         erector = 0.20 + 0.28 * low + 0.5 * np.exp(-((plane / 12.0) ** 2)) * (0.3 + low)
         inner = 1.0 - ramp(cleft, -1.5, 1.5)
         share = erector + (multifidus - erector) * inner
         return (
             0.04
             + 0.10 * deep * inner
-            + self.anatomy.severity.infiltration * share * np.clip(1 + 0.35 * patch, 0.3, 1.7)
+            + self.anatomy.severity.infiltration * share * np.clip(1 + 0.28 * patch, 0.4, 1.6)
         )
 
     def _septa(self, s: Section, cleft, wander, grain, low) -> np.ndarray:

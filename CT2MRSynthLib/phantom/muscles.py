@@ -78,7 +78,7 @@ class MusclePainter:
             quadratus[low] = self.front.quadratus(near, plane[low], points.field("psoas", near.where))
         return [psoas, quadratus]
 
-    def _planes(self, s: Section, seam) -> tuple[np.ndarray, np.ndarray]:
+    def _planes(self, s: Section, seam) -> np.ndarray:
         """Share of fat at the border of two muscles: open planes where fat separates them, else a thin fascia."""
         lateral = np.clip((s.u - 45.0) / 40.0, 0, 1)
         width = self._plane_width + 1.0 * s.gape + 2.0 * lateral
@@ -91,8 +91,9 @@ class MusclePainter:
         s = section.take(hit)
         x, y, z = (c[s.where] for c in points.position)
         # septa of the psoas run from its dorsal edge, at the transverse processes, to the front and side
+        lean = np.where(s.side > 0, np.float32(0.35), np.float32(-0.35)) * y
         bend = 1.8 * points.field("bend", s.where)
-        streak = self.noise(_STREAK, x - 0.35 * (1 - 2.0 * s.side) * y + bend, y, z, (3.2, 15.0, 30.0))
+        streak = self.noise(_STREAK, x + lean + bend, y, z, (3.2, 15.0, 30.0))
         fat = self.front.fat(s, streak)
         fat = np.maximum(fat, self._planes(s, seam[hit]))
         canvas.paint(s.where, Label.MUSCLE, fat)
@@ -116,7 +117,7 @@ class MusclePainter:
         du = s.u + np.where(inner, np.float32(5.0), np.float32(-22.0))
         dv = s.v + np.where(inner, np.float32(8.0), np.float32(-14.0))
         angle, reach = np.arctan2(du, -dv), np.hypot(du, dv)
-        mirror = 200.0 * s.side + 400.0 * inner
+        mirror = (200 * s.side + 400 * inner).astype(np.float32)
         across = angle * np.where(inner, np.float32(28.0), np.float32(48.0)) + 1.3 * points.field("bend", s.where)
         fan = self.noise(_FAN, across, reach * 0.16 + mirror, z, (3.6, 5.0, 34.0))
         return fan, self.noise(_GRAIN, x, y, z, (3.0, 4.0, 16.0))
