@@ -67,9 +67,9 @@ class VesselPainter:
             return
         x, y, z = (c[where[rim]] for c in near)
         # plaques lie where the flow turns: on the back wall and toward the bifurcation
-        patch = self.noise(_PLAQUE, x, y, z, (11.0, 11.0, 20.0)) - 0.35 * np.sin(angle[rim])
-        patch += 0.5 * self.noise(_PLAQUE + 1, x, y, z, 5.0)
-        excess = patch - (2.9 - 3.0 * calcification**0.7)
+        patch = 1.3 * self.noise(_PLAQUE, x, y, z, (11.0, 11.0, 20.0)) - 0.35 * np.sin(angle[rim])
+        patch += 0.6 * self.noise(_PLAQUE + 1, x, y, z, 5.0)
+        excess = patch - (2.9 - 3.0 * calcification**0.6)
         thickness = np.minimum(0.5 + 0.9 * excess, 0.6 + 2.2 * calcification)
         plaque = (excess > 0) & (distance[rim] > wall - 0.5 - thickness)
         canvas.paint(front[where[rim[plaque]]], Label.CALCIFICATION)

@@ -87,7 +87,7 @@ def test_plaques_grow_with_calcification_and_nothing_else_changes():
     count, vessel = [], []
     for calcification in (0.0, 0.3, 0.6, 1.0):
         subject = Subject(7, {"calcification": calcification})
-        labels = np.concatenate([_slice(subject, height)[1] for height in (-75.0, -45.0, -15.0, 15.0)])
+        labels = np.concatenate([_slice(subject, height)[1] for height in np.arange(-90, 21, 12.0)])
         plaque = labels == Label.CALCIFICATION
         count.append(int(plaque.sum()))
         vessel.append(np.isin(labels, (Label.ARTERY, Label.FASCIA, Label.CALCIFICATION)))
