@@ -85,16 +85,32 @@ class Table:
         hu = -1000 + pad * (self.pad_hu + 1000) * (self.pad > 0)
         return (hu + (inside - core) * (self.shell_hu + 1000) + core * (self.foam_hu + 1000)).astype(np.float32)
 
-    def cover(self, scan: BodyScan, x: np.ndarray, y: np.ndarray, z: np.ndarray, pixel: float) -> np.ndarray | None:
-        """HU of the blanket over the patient at world points, mm; None: there is none."""
-        if not self.blanket:
-            return None
-        away = np.stack([ndimage.distance_transform_edt(~body) for body in scan.body]).astype(np.float32) * BODY_PIXEL
+    def cover(self, scan: BodyScan, away: np.ndarray, x, y, z, pixel: float) -> np.ndarray:
+        """HU of the blanket over the patient.
+
+        Args:
+            scan: The body.
+            away: Of the skin (``skin_distance``).
+            x, y, z: World points, mm.
+            pixel: Edge of a voxel, mm.
+        """
         # cloth sags between the high points and makes folds
-        folds = 4 + 3 * np.sin(x / 31.0 + z / 47.0) + 2 * np.sin(x / 13.0 + 2.0)
-        distance = scan.at(ndimage.gaussian_filter(away, (0, 1.5, 1.5)), x, y, z) - folds
-        share = _cover(distance, pixel) * _cover(self.blanket - distance, pixel) * (y > scan.center[1] - 30)
+        folds = 6 + 3 * np.sin(x / 31.0 + z / 47.0) + 2 * np.sin(x / 13.0 + 2.0)
+        skin = scan.at(away, x, y, z)
+        distance = skin - folds
+        share = (
+            _cover(distance, pixel)
+            * _cover(self.blanket - distance, pixel)
+            * (y > scan.center[1] - 30)
+            * np.clip(skin / 2, 0, 1)
+        )
         return (-1000 + share * (self.blanket_hu + 1000)).astype(np.float32)
+
+
+def skin_distance(scan: BodyScan) -> np.ndarray:
+    """Distance from the skin in mm on the planes of a scan, 0 in the body, smoothed as cloth would be."""
+    away = np.stack([ndimage.distance_transform_edt(~body) for body in scan.body])
+    return ndimage.gaussian_filter(away.astype(np.float32) * BODY_PIXEL, (0, 1.5, 1.5))
 
 
 def _cover(distance, pixel: float):

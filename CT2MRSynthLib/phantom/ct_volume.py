@@ -15,7 +15,7 @@ from CT2MRSynthLib.phantom.ct_artifacts import BodyScan
 from CT2MRSynthLib.phantom.ct_noise import NoiseField, profile_weights
 from CT2MRSynthLib.phantom.ct_protocol import CTProtocol, draw_padding
 from CT2MRSynthLib.phantom.ct_settings import CTSettings
-from CT2MRSynthLib.phantom.ct_table import Table
+from CT2MRSynthLib.phantom.ct_table import Table, skin_distance
 from CT2MRSynthLib.phantom.landmarks import Landmarks
 from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.sampling import sample
@@ -125,6 +125,7 @@ class _Scan:
         self.step = protocol.increment / self.parts
         self.table = Table.draw(_rng(subject.seed, 21))
         self.surroundings = self._table_picture()
+        self.away = skin_distance(self.body) if self.table.blanket else None
 
     def volume(self, name: str, progress: Callable[[float], None] | None = None) -> tuple[Volume, np.ndarray]:
         """The CT, and the labels at its voxels' centers."""
@@ -163,13 +164,13 @@ class _Scan:
         for start in range(first, last, SLAB):
             lattice = Lattice.from_matrix(matrix, (min(SLAB, last - start), *self.shape), start)
             (hu,), label = sample(self.subject, lattice, lambda canvas: [hounsfield(canvas, self.settings)])
-            blanket = lattice.smooth(self._cover, 2.0)[0] if self.table.blanket else None
+            blanket = lattice.smooth(self._cover, 2.0)[0] if self.away is not None else None
             for k in range(lattice.shape[0]):
                 around = self.surroundings if blanket is None else np.maximum(self.surroundings, blanket[k])
                 yield np.where(label[k] == Label.AIR, np.maximum(hu[k], around), hu[k]), label[k]
 
     def _cover(self, x, y, z) -> list[np.ndarray]:
-        return [self.table.cover(self.body, x, y, z, self.protocol.spacing)]
+        return [self.table.cover(self.body, self.away, x, y, z, self.protocol.spacing)]
 
     def _placed(self, spine: np.ndarray, bottom: float) -> np.ndarray:
         """Voxel-to-world matrix, LPS-oriented rows and columns as scanners store them."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from CT2MRSynthLib.frame import DiscFrame
 from CT2MRSynthLib.phantom.contrast_agent import PHASES, give_contrast
@@ -14,7 +15,7 @@ from CT2MRSynthLib.phantom.ct_noise import NoiseField, profile_weights, slab_fac
 from CT2MRSynthLib.phantom.ct_protocol import CTProtocol
 from CT2MRSynthLib.phantom.ct_settings import CTSettings
 from CT2MRSynthLib.phantom.ct_slab import CTSlab
-from CT2MRSynthLib.phantom.ct_table import Table
+from CT2MRSynthLib.phantom.ct_table import Table, skin_distance
 from CT2MRSynthLib.phantom.ct_volume import phantom_ct
 from CT2MRSynthLib.phantom.pair import render_pair
 from CT2MRSynthLib.phantom.radon import radon
@@ -285,3 +286,14 @@ def test_protocols_are_those_of_scanners():
         assert 0.5 <= protocol.thickness <= 5 and protocol.increment <= protocol.thickness
     assert {protocol.targeted for protocol in drawn} == {True, False}
     assert None in {protocol.padding for protocol in drawn} and -3024 in {protocol.padding for protocol in drawn}
+
+
+def test_a_blanket_lies_over_the_patient(wide_scan):
+    table = replace(Table.draw(np.random.default_rng(1)), blanket=5.0)
+    pixel = 4.3
+    axis = ((SIZE - 1) / 2 - np.arange(SIZE)) * pixel
+    x, y = np.meshgrid(wide_scan.center[0] + axis, wide_scan.center[1] + axis)
+    hu = table.cover(wide_scan, skin_distance(wide_scan), x, y, np.full_like(x, wide_scan.heights[0]), pixel)
+    cloth = hu > -980
+    assert cloth.sum() > 30 and not (cloth & ndimage.binary_erosion(wide_scan.body[0], iterations=3)).any()
+    assert y[cloth].min() > wide_scan.center[1] - 40
