@@ -140,15 +140,14 @@ class BackMuscles:
     def _local(self, s: Section, cleft, plane, lamina, low, patch) -> np.ndarray:
         """How fatty the muscle is here: it starts deep and medially in the multifidus, the lower the worse."""
         deep = np.exp(-((np.maximum(lamina, 0.0) / 9.0) ** 2))
-        multifidus = 0.34 + 0.42 * low + 0.26 * deep
+        multifidus = 0.31 + 0.50 * low + 0.26 * deep
         erector = 0.20 + 0.28 * low + 0.5 * np.exp(-((plane / 12.0) ** 2)) * (0.3 + low)
         inner = 1.0 - ramp(cleft, -1.5, 1.5)
         share = erector + (multifidus - erector) * inner
-        return (
-            0.04
-            + 0.10 * deep * inner
-            + self.anatomy.severity.infiltration * share * np.clip(1 + 0.28 * patch, 0.4, 1.6)
-        )
+        # severe infiltration is more than twice as bad as moderate
+        infiltration = self.anatomy.severity.infiltration
+        share = share * infiltration * (0.75 + 0.5 * infiltration)
+        return 0.04 + 0.10 * deep * inner + share * np.clip(1 + 0.28 * patch, 0.4, 1.6)
 
     def _septa(self, s: Section, cleft, wander, grain, low) -> np.ndarray:
         """The clefts on both sides of the longissimus: open, narrow, or closed from place to place."""
