@@ -23,11 +23,11 @@ BONE = (Label.MARROW, Label.ARCH_MARROW, Label.CORTEX)
 SAC = (Label.CSF, Label.ROOT)
 
 #: Distance in mm of the samples on a ray; an edge is known to half of it.
-STEP = 0.4
+STEP = 0.45
 #: Bone in front of or beside the disc belongs to its edge (an osteophyte) when no wider a gap (mm) parts the two.
 GAP = 1.6
 #: How far rays go in and out from where the edge is expected, as a share of the half-axis and in mm.
-INWARD, OUTWARD = 0.45, 9.0
+INWARD, OUTWARD = 0.35, 14.0
 #: Where the points that give the disc's plane lie on the way from its middle to its edge.
 PLANE_POINT = 0.8
 
@@ -73,7 +73,7 @@ def find_landmarks(subject: Subject, level: str) -> Landmarks:
     """
     plane = _Plane.of(subject, disc_index(level))
     half_width, half_depth = plane.half_axes
-    front = [plane.ray(1, 1, u * half_width) for u in (0.0, -0.44, -0.22, 0.22, 0.44)]
+    front = [plane.ray(1, 1, u * half_width) for u in (0.0, -0.44, -0.33, -0.22, -0.11, 0.11, 0.22, 0.33, 0.44)]
     sides = [[plane.ray(0, sign, v * half_depth) for v in (0.0, -0.28, 0.28)] for sign in (1, -1)]
     back = plane.ray(1, -1, 0.0)
     rays = [*front, back, *sides[0], *sides[1]]
@@ -165,12 +165,16 @@ class _Plane:
 
 
 def _edge(ray: np.ndarray, label: np.ndarray, kinds: tuple[Label, ...]) -> np.ndarray:
-    """The last point of some tissues on a ray that begins in them."""
+    """The last point of some tissues on a ray that begins in them.
+
+    Bone without end is no osteophyte but the lateral part of the sacrum: then the disc's own edge counts.
+    """
     found = np.flatnonzero(np.isin(label, kinds))
     if not found.size:
         return ray[0]
     parted = np.flatnonzero(np.diff(found) > GAP / STEP + 1)
-    return ray[found[parted[0] if parted.size else -1]]
+    last = found[parted[0] if parted.size else -1]
+    return _edge(ray, label, DISC) if last == len(ray) - 1 and kinds != DISC else ray[last]
 
 
 def _nearest(point: np.ndarray, candidates: np.ndarray, otherwise: np.ndarray) -> np.ndarray:

@@ -32,6 +32,7 @@ _COLORS = {
     Label.ARTERY: (216, 101, 79),
     Label.VEIN: (0, 151, 206),
     Label.CALCIFICATION: (255, 255, 255),
+    Label.OUTER_ANNULUS: (70, 85, 150),
     Label.KIDNEY: (185, 102, 83),
     Label.MEDULLA: (150, 80, 65),
     Label.BOWEL_WALL: (205, 167, 142),
