@@ -13,7 +13,9 @@ SEEDS = (1, 2, 3, 4, 5, 6)
 
 @pytest.fixture(scope="module")
 def pairs() -> list[Pair]:
-    return [render_pair(seed, jitter=0.0, misalignment=0.0) for seed in SEEDS]
+    # muscle in its band and its contrast: of subjects whose muscles are not replaced by fat
+    lean = {"infiltration": 0.15}
+    return [render_pair(seed, jitter=0.0, misalignment=0.0, severity=lean) for seed in SEEDS]
 
 
 def _interior(pair: Pair, label: Label, margin: int = 3) -> np.ndarray:
