@@ -79,9 +79,9 @@ class CanalPainter:
         """Fat with strands, and the veins in front of the sac and beside the roots."""
         x, y, z = (c[where] for c in points.position)
         web = self.noise(80, x, y, z, (4.5, 4.5, 9.0))
-        strands = 0.5 * (1 - ramp(np.abs(web + 0.3), 0.05, 0.45))
+        strands = 0.34 * (1 - ramp(np.abs(web + 0.3), 0.05, 0.4))
         branch = self.noise(81, x, y, z, (6.5, 6.5, 14.0))
-        strands = np.maximum(strands, 0.85 * ramp(branch, 1.15, 1.5))
+        strands = np.maximum(strands, 0.8 * ramp(branch, 1.3, 1.65))
         front = v - self.thecal_sac.contour.notch(u, phase)
         for side, sign in enumerate((1.0, -1.0)):
             wander = np.sin(5.1 * phase + self._vein_wave[side]), np.sin(3.7 * phase + self._vein_wave[side + 2])
@@ -94,6 +94,7 @@ class CanalPainter:
     def _paint_flavum(self, canvas: Canvas, near, here, theta, away, wall, phase) -> None:
         theta, away, wall, phase = theta[here], away[here], wall[here], phase[here]
         thick = self.flavum.thickness(theta, phase, wall)
+        thick = self.flavum.with_corner(thick, theta, phase, wall, self.wall.filled(theta, phase))
         lateral = np.abs(theta + np.float32(np.pi / 2)) * away
         # a cleft with fat and small veins divides the two halves
         band = (thick > 0.35) & (away > wall - thick) & (away < wall + 0.9) & (lateral > 0.35)

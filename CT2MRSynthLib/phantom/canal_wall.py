@@ -31,21 +31,30 @@ class CanalWall:
     def __init__(self, anatomy: Anatomy, geometry: Geometry):
         self.anatomy, self.geometry = anatomy, geometry
         count = int((_LAST - _FIRST) * _STEPS) + 1
-        self._rows, self._rounded = np.full((2, count, len(_ANGLES)), np.nan, dtype=np.float32)
+        self._rows, self._rounded, self._filled = np.full((3, count, len(_ANGLES)), np.nan, dtype=np.float32)
 
-    def distance(self, theta, phase, rounded: bool = False):
-        """Distance of the wall in mm.
+    def distance(self, theta, phase):
+        """Distance of the bone in mm.
 
         Args:
             theta: Direction from the canal's middle, radians; 0 right, pi/2 ventral, -pi/2 dorsal.
             phase: Position along the spine.
-            rounded: Without nooks, into which the sac does not follow.
         """
+        return self._distance(self._rows, theta, phase)
+
+    def rounded(self, theta, phase):
+        """``distance`` without the nooks into which the sac does not follow."""
+        return self._distance(self._rounded, theta, phase)
+
+    def filled(self, theta, phase):
+        """``distance`` without the corner between the laminae, which the ligament fills in part."""
+        return self._distance(self._filled, theta, phase)
+
+    def _distance(self, table: np.ndarray, theta, phase):
         row = np.clip((np.asarray(phase, dtype=np.float32) - _FIRST) * _STEPS, 0, len(self._rows) - 1)
         if not row.size:
             return np.zeros_like(row)
         self._fill(int(row.min()), min(int(row.max()) + 1, len(self._rows) - 1))
-        table = self._rounded if rounded else self._rows
         # ventral of the middle the wall goes straight on to the body
         ventral = theta > 0
         behind = np.where(ventral, np.where(theta < np.pi / 2, 0.0, -np.pi), theta)
@@ -57,7 +66,8 @@ class CanalWall:
         for row in range(first, last + 1):
             if np.isnan(self._rows[row, 0]):
                 self._rows[row] = self._look(_FIRST + row / _STEPS)
-                self._rounded[row] = _without_nooks(self._rows[row])
+                self._rounded[row] = _without_nooks(self._rows[row], (25.0, 45.0), 2.2)
+                self._filled[row] = _without_nooks(self._rows[row], (25.0, 45.0, 65.0, 90.0), 0.6)
 
     def _look(self, phase: float) -> np.ndarray:
         """The wall at one position: the first bone along each ray."""
@@ -83,12 +93,18 @@ def _closed(wall: np.ndarray) -> np.ndarray:
     return np.minimum(ndimage.gaussian_filter1d(padded, 0.8, mode="nearest"), padded + 0.2)
 
 
-def _without_nooks(wall: np.ndarray) -> np.ndarray:
-    """The wall cut by straight lines over what juts out farthest: nearly convex, as the sac is."""
+def _without_nooks(wall: np.ndarray, normals, slack: float) -> np.ndarray:
+    """The wall cut by straight lines over what juts out farthest: nearly convex.
+
+    Args:
+        wall: Distances by direction, mm.
+        normals: Directions of the lines on both sides, degrees dorsal of lateral.
+        slack: How far the lines stay away from what juts out, mm.
+    """
     result = np.minimum(wall, 16.0)
-    for normal in np.radians([-155.0, -135.0, -115.0, -65.0, -45.0, -25.0]):
+    for normal in np.radians([*(-180.0 + n for n in normals), *(-n for n in normals)]):
         turn = np.cos(_ANGLES - normal)
         facing = turn > np.cos(np.radians(38))
-        line = (wall[facing] * turn[facing]).min() + 1.3
+        line = (wall[facing] * turn[facing]).min() + slack
         result = np.minimum(result, line / np.maximum(turn, 0.05))
     return ndimage.gaussian_filter1d(result, 0.7, mode="nearest")

@@ -44,7 +44,7 @@ class DiscContour:
         azimuth = np.arctan2(v - depth, u)
         lobes = 1.0 + sum(self._lobes[n][disc] * np.cos((n + 1) * azimuth - self._turn[n][disc]) for n in range(2))
         dorsal = np.clip(1.0 - (v - 1.0) / 7.0, 0.0, 1.0)
-        swell = (0.3 + 2.5 * self._bulge[disc]) * lobes + 1.1 * self._stenosis[disc] * dorsal
+        swell = (0.3 + 2.2 * self._bulge[disc]) * lobes + 1.6 * self._stenosis[disc] * dorsal
         beyond = np.maximum(np.abs(w) - a.disc_height[disc] / 2, 0.0)
         return swell + self._focal(disc, u, w) * dorsal - 0.7 * beyond
 

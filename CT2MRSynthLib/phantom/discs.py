@@ -30,10 +30,11 @@ class DiscPainter:
         self.contour = DiscContour(anatomy)
         m = DISCS
         self._nucleus = np.stack([rng.normal(0, 0.06, m), rng.normal(-0.05, 0.05, m)])
-        self._rim = rng.uniform(0.85, 1.2, m)
+        self._rim = rng.uniform(0.9, 1.15, m)
         self._cleft = rng.uniform(0.1, 0.75, m)
         self._zone = rng.uniform(-11, 11, m), rng.random(m), rng.uniform(1.2, 2.6, m)
         self._gas_height = rng.normal(0, 0.5, m)
+        self._gas_center = rng.normal(0, 5, m), 15.0 + rng.normal(0, 4, m)
         self._calcified = rng.random(m), rng.uniform(-np.pi, np.pi, m)
 
     def paint(self, canvas: Canvas, points: Points) -> None:
@@ -88,7 +89,7 @@ class DiscPainter:
         core = np.maximum(radius, 1.0 + distance / (12.0 + 3.0 * ahead)) + 0.06 * coarse + 0.025 * fine
         core = core + np.float32(self._nucleus[0, disc]) * u / 20.0 + (0.07 - self._nucleus[1, disc]) * ahead
         edge = self._rim[disc]
-        nucleus = 1.0 - ramp(core, 0.5 * edge, 0.92 * edge)
+        nucleus = 1.0 - ramp(core, 0.54 * edge, 0.95 * edge)
         lamella = 0.5 + 0.5 * np.sin(np.float32(2 * np.pi / 0.13) * core + 1.5 * coarse)
         # a worn nucleus has lost its water and is torn by fissures: in T2 it comes near the annulus
         water = nucleus * (1 - 0.9 * loss**0.8)
@@ -123,13 +124,17 @@ class DiscPainter:
         severity = float(self.anatomy.severity.vacuum[disc])
         if severity <= 0:
             return
-        _, _, w = local
+        u, v, w = local
         x, y, z = position
         broad = self.noise(88, x, y, z, (16.0, 13.0, 30.0))
         ragged = self.noise(89, x, y, z, (4.5, 4.5, 8.0))
         bend = self._gas_height[disc] + 0.9 * self.noise(90, x, y, z, (20.0, 20.0, 60.0))
-        spread = broad + 0.45 * ragged - 1.25 + 1.7 * severity - 2.6 * ramp(core, 0.5, 0.85)
-        half = (0.35 + 0.75 * severity) * np.clip(spread, 0, 1.2) ** 0.6
+        # gas fills tears first and only then the hollow between them
+        tear = ramp(np.abs(self.noise(86, x, y, z, (10.0, 10.0, 16.0)) - 0.2), 0.05, 0.7)
+        u0, v0 = (float(c[disc]) for c in self._gas_center)
+        heart = 1.3 * np.exp(-((u - u0) ** 2 + (v - v0) ** 2) / 40.0)
+        spread = broad + 0.4 * ragged + heart - 0.75 + 1.25 * severity - 1.1 * tear - 2.6 * ramp(core, 0.5, 0.9)
+        half = (0.3 + 0.5 * severity) * np.clip(spread, 0, 1.2) ** 0.6 * (1 + 0.3 * ragged)
         gas = (spread > 0) & (np.abs(w - bend) < half)
         canvas.paint(where[gas], Label.VACUUM)
 

@@ -114,7 +114,7 @@ class ExitingRoots:
                     u = np.array([width, 9.0, 11.5, 13.5, 15.0, 17.0]) * k + jitter[0]
                     v = np.array([-6.0, -5.0, -4.5, -4.0, -3.0, -2.0]) + 0.7 * jitter[1]
                 phase = np.maximum.accumulate(phase + 1e-3 * np.arange(6))
-                thick = (1.0 + 0.1 * min(nerve, 5)) * rng.uniform(0.85, 1.15)
+                thick = (1.1 + 0.1 * min(nerve, 5)) * rng.uniform(0.85, 1.15)
                 self._ways.append((sign, phase, u, v, thick, n + ganglion, size, flat))
 
     def inside(self, u, v, phase):
@@ -128,8 +128,8 @@ class ExitingRoots:
             p = phase[reach]
             du = u[reach] * sign - np.interp(p, way, wu).astype(np.float32)
             dv = v[reach] - np.interp(p, way, wv).astype(np.float32)
-            swollen = np.exp(-(((p - ganglion) / np.float32(0.1)) ** 2))
-            radius = thick * (1.0 + 0.85 * size * swollen)
+            swollen = np.exp(-(((p - ganglion) / np.float32(0.12)) ** 2))
+            radius = thick * (1.0 + 0.95 * size * swollen)
             # cut across its oblique way, a root is longer from side to side and from back to front
             oblique = 0.35 * (p > way[2])
             longer, shorter = du + oblique * dv, dv - oblique * du

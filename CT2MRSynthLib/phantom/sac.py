@@ -45,9 +45,9 @@ class ThecalSac:
         self.anatomy, self.wall, self.contour, self.flavum = anatomy, wall, contour, flavum
         fatty = rng.uniform(0.15, 1.0) * (0.6 + 0.8 * anatomy.severity.fatness)
         levels = np.array([0.5, 0.6, 0.8, 1.0, 1.2, 1.5, 1.8])
-        self._dorsal_fat = np.clip(4.2 * fatty * levels * rng.uniform(0.6, 1.4, DISCS), 0.3, 7.5)
+        self._dorsal_fat = np.clip(3.4 * fatty * levels * rng.uniform(0.6, 1.4, DISCS), 0.3, 7.5)
         self._lateral_fat = np.clip(
-            np.array([0.3, 0.3, 0.4, 0.6, 0.9, 2.0, 3.0]) * (0.3 + 1.2 * fatty) * rng.uniform(0.4, 1.6, (2, DISCS)),
+            np.array([0.2, 0.2, 0.3, 0.4, 0.7, 1.4, 2.8]) * (0.3 + 1.2 * fatty) * rng.uniform(0.4, 1.6, (2, DISCS)),
             0,
             5,
         )
@@ -111,7 +111,8 @@ class ThecalSac:
         # the dorsal pads lie between the laminae; beneath the upper edge of each lamina the sac touches the bone
         pad = 0.25 + 0.75 * ramp(0.42 - np.abs(fraction - 0.55), 0.0, 0.3)
         dorsal = self._at(self._dorsal_fat, phase) * pad * np.exp(-((lateral / 0.62) ** 2))
-        return (dorsal + side) * (1 - 0.75 * self._near(phase) * self._at(self.anatomy.severity.stenosis, phase)) + 0.3
+        narrow = self._near(phase) * self._at(self.anatomy.severity.stenosis, phase)
+        return (dorsal + side) * (1 - 0.88 * narrow) + 0.2
 
     def _own(self, phase):
         """Half-width, half-depth, trefoil share and v of the middle, before anything presses on the sac."""
@@ -119,8 +120,8 @@ class ThecalSac:
         narrow = self._at(s.stenosis, phase) * self._near(phase)
         last = np.sqrt(np.clip((np.float32(self._end) - phase) / 0.8, 0.02, 1.0))
         half_width = self._at(a.sac_width, phase) / 2 * (1 - 0.3 * narrow) * last
-        half_depth = self._at(a.sac_depth, phase) / 1.85 * (1 - 0.24 * narrow) * last
-        trefoil = self._at(a.sac_trefoil, phase) * (1 + 0.9 * narrow) + 0.03 * narrow
+        half_depth = self._at(a.sac_depth, phase) / 1.75 * (1 - 0.2 * narrow) * last
+        trefoil = (0.02 + self._at(a.sac_trefoil, phase)) * (1 + 0.9 * narrow) + 0.03 * narrow
         zero = np.zeros_like(phase)
         rim = self.contour.notch(zero, phase)
         # a sac that is pushed gives way into the fat behind it
@@ -138,9 +139,13 @@ class ThecalSac:
 
     def _inner(self, theta, phase):
         """How far the sac may reach from the canal's middle."""
-        wall = self.wall.distance(theta, phase, rounded=True)
-        inner = wall - self.flavum.thickness(theta, phase, wall) - self.fat_gap(theta, phase) - 0.9
-        return np.maximum(inner, 3.0)
+        bone, rounded = self.wall.distance(theta, phase), self.wall.rounded(theta, phase)
+        thick = self.flavum.thickness(theta, phase, rounded)
+        corner = self.flavum.with_corner(thick, theta, phase, bone, self.wall.filled(theta, phase))
+        inner = np.minimum(rounded - thick, bone - corner) - self.fat_gap(theta, phase) - 0.45
+        # a narrow canal is round and short of room on all sides
+        narrow = self._near(phase) * self._at(self.anatomy.severity.stenosis, phase)
+        return np.maximum(inner * (1 - 0.25 * narrow), 3.0)
 
     def _reach(self, theta, phase, center):
         inner = self._inner(np.full_like(phase, theta), phase)
