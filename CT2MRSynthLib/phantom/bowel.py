@@ -17,6 +17,8 @@ from CT2MRSynthLib.phantom.tubes import spine_point
 #: Distance of samples along a center line, mm.
 STEP = 3.0
 _NO_GAS = 400.0
+#: Random numbers drawn for a course, however long it is: a larger belly moves the organs, but draws none anew.
+_DRAWN = 2400
 
 
 class Kind(IntEnum):
@@ -123,7 +125,7 @@ def colon(body: Body, rng: np.random.Generator) -> Course:
     points, size = sampled(knots, radius)
     along = np.arange(len(points)) * STEP
     # haustra: rows of pouches of irregular length
-    turns = np.cumsum(STEP / (26 + 8 * gaussian_filter1d(rng.normal(0, 1, len(points)), 8) * 5)) + u[0]
+    turns = np.cumsum(STEP / (26 + 8 * gaussian_filter1d(_normal(rng, len(points)), 8) * 5)) + u[0]
     size = size * (0.78 + 0.24 * np.abs(np.sin(np.pi * turns))) * _wandering(rng, len(points), 0.10, 14)
     part = along / along[-1]
     stool = np.clip(
@@ -212,7 +214,7 @@ def small_bowel(sites: np.ndarray, start: np.ndarray, wide: float, rng: np.rando
     for chain in chains:
         chain = chain if len(chain) > 1 else [chain[0], chain[0] + np.array([14.0, 4.0, 3.0])]
         points, _ = sampled(chain, [1.0] * len(chain))
-        swell = gaussian_filter1d(rng.normal(0, 1, len(points) + 40), 9)[20:-20] * 4.2
+        swell = gaussian_filter1d(_normal(rng, len(points) + 40), 9)[20:-20] * 4.2
         # peristalsis: stretches filled, stretches collapsed
         size = np.clip(wide + 3.0 * swell, 6.0, wide + 5.5)
         upper = (done + np.arange(len(points))) < 0.4 * 1.1 * len(sites) * 28 / STEP
@@ -241,11 +243,12 @@ def gas_levels(
     padded = np.pad(gaussian_filter1d(height, 2), window, mode="edge")
     highest = np.lib.stride_tricks.sliding_window_view(padded, 2 * window + 1).max(axis=1)
     result = np.full(len(points), _NO_GAS)
+    draws, levels = rng.random(_DRAWN), rng.uniform(*fill, _DRAWN)
     for top in np.flatnonzero(padded[window:-window] >= highest - 0.05):
-        draw, level = rng.random(), rng.uniform(*fill)
-        if draw > chance:
+        # neighbors along the course share their draw
+        if draws[top // 6 % _DRAWN] > chance:
             continue
-        level = height[top] + level * radius[top]
+        level = height[top] + levels[top // 6 % _DRAWN] * radius[top]
         reach = np.flatnonzero(height + radius < level)
         before, after = reach[reach < top], reach[reach > top]
         first = before[-1] + 1 if before.size else 0
@@ -255,13 +258,17 @@ def gas_levels(
     return result
 
 
+def _normal(rng: np.random.Generator, size: int) -> np.ndarray:
+    return np.resize(rng.normal(0, 1, _DRAWN), size)
+
+
 def _portions(rng: np.random.Generator, size: int) -> np.ndarray:
     """Shares between 0.15 and 1 that change every ten or twenty centimeters."""
-    values = gaussian_filter1d(rng.normal(0, 1, size + 60), 16)[30:-30] * 7.5
+    values = gaussian_filter1d(_normal(rng, size + 60), 16)[30:-30] * 7.5
     return np.clip(0.6 + 0.45 * values, 0.15, 1.0)
 
 
 def _wandering(rng: np.random.Generator, size: int, sd: float, samples: float) -> np.ndarray:
     """Factors about 1 that wander along a tube."""
-    values = gaussian_filter1d(rng.normal(0, 1, size), samples, mode="nearest")
+    values = gaussian_filter1d(_normal(rng, size), samples, mode="nearest")
     return 1 + sd * np.clip(values * np.sqrt(2 * np.sqrt(np.pi) * samples), -2, 2)

@@ -87,7 +87,8 @@ class OrganMap:
         lattice = Lattice(_LOW, np.eye(3) * SPACING, self.shape)
         u, v, phase = (c.ravel() for c in lattice.smooth(body.geometry.canal, 12.0))
         depth = body.cavity.depth(x, y, z)
-        upper = UpperOrgans(body, rng)
+        streams = rng.spawn(6)
+        upper = UpperOrgans(body, streams[0])
         kidney = np.min([k.distance(*k.local(x, y, z)) - 0.5 * k.fat - 2.5 for k in kidneys], axis=0)
         block = retroperitoneum(body.anatomy, u, v, phase)
         # the great vessels need more room than what lies beside them
@@ -101,13 +102,13 @@ class OrganMap:
         self.gallbladder = upper.gallbladder(x, y, z)
         self.liver = np.maximum(self.liver, 0.5 - self.gallbladder)
         room = np.minimum.reduce([kidney, self.liver, self.spleen, self.gallbladder, depth - 1.0, block])
-        fixed = [bowel.stomach(body, rng), bowel.pancreas(body, rng), bowel.colon(body, rng)]
+        fixed = [bowel.stomach(body, streams[1]), bowel.pancreas(body, streams[2]), bowel.colon(body, streams[3])]
         samples = Samples.of(fixed)
         distance, _ = self._nearest(samples)
         free = np.minimum.reduce([room, distance.ravel(), vessels, behind])
-        sites = self._sites(free, np.stack([x, y, z], axis=1), rng)
+        sites = self._sites(free, np.stack([x, y, z], axis=1), streams[4])
         wide = 14.5 - 3.5 * body.anatomy.severity.fatness
-        loops = bowel.small_bowel(sites, fixed[0].points[-1], wide, rng) if len(sites) else []
+        loops = bowel.small_bowel(sites, fixed[0].points[-1], wide, streams[5]) if len(sites) else []
         self.samples = Samples.of([*fixed, *loops])
         distance, owner = self._nearest(self.samples)
         apart = self._apart(owner)
@@ -180,17 +181,20 @@ class OrganMap:
     def _sites(self, free: np.ndarray, nodes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Points at which loops of small bowel pass, as dense as the fat between them leaves."""
         fatness = self.body.anatomy.severity.fatness
+        turn = rng.random(len(nodes), dtype=np.float32)
+        jitter, thin = rng.uniform(-2, 2, (4096, 3)), rng.uniform(0.7, 1.2, 4096)
         bottom, top = self.body.height(7.0) - 40.0, self.body.height(0.3)
         possible = np.flatnonzero((free > 5.0) & (nodes[:, 2] > bottom) & (nodes[:, 2] < top))
         if not possible.size:
             return np.zeros((0, 3))
-        tries = nodes[rng.choice(possible, min(2600, possible.size), replace=False)]
-        tries = tries + rng.uniform(-1.5, 1.5, tries.shape)
+        # each node has its turn, whichever others there are
+        first = possible[np.argsort(turn[possible])[:2600]]
+        tries, thin = nodes[first] + jitter[first % len(jitter)], thin[first % len(jitter)]
         apart = 18.5 + 9.0 * fatness
         root = self.body.ahead(2.6, 0, 35)
         # the root of the mesentery holds fat and vessels, the more the fatter
         reach = np.linalg.norm((tries - root) / np.array([1.0, 0.8, 1.8]), axis=1)
-        tries = tries[reach > (4 + 38 * fatness) * rng.uniform(0.7, 1.2, len(tries))]
+        tries = tries[reach > (4 + 38 * fatness) * thin]
         chosen = np.empty((0, 3))
         for point in tries:
             if not len(chosen) or np.min(np.sum((chosen - point) ** 2, axis=1)) > apart**2:

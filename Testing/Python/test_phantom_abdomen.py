@@ -146,3 +146,18 @@ def test_oblique_tube_has_the_distance_of_its_line():
     apart = np.linalg.norm(offset - np.outer(offset @ axis, axis), axis=1)
     assert np.allclose(distance, apart[where] - 6.0, atol=0.35)
     assert set(np.flatnonzero(apart < 5.7)) <= set(where[relative < 1])
+
+
+def test_a_worn_canal_leaves_the_organs_alone(scans):
+    worn = _scan(7, {"stenosis": 1.0, "osteophytes": 1.0, "calcification": 1.0})
+    for kinds in (BOWEL, (Label.LIVER,), (Label.KIDNEY,)):
+        before, after = (np.isin(scan.labels, kinds) for scan in (scans[1], worn))
+        assert np.array_equal(before, after)
+
+
+def test_organs_keep_their_shape_when_the_belly_grows_a_little(scans):
+    fatness = scans[1].subject.severity.fatness
+    fatter = _scan(7, {"fatness": fatness + 0.04})
+    for kinds, least in ((BOWEL, 0.45), ((Label.LIVER,), 0.8), ((Label.KIDNEY,), 0.8)):
+        before, after = (np.isin(scan.labels, kinds) for scan in (scans[1], fatter))
+        assert (before & after).sum() > least * (before | after).sum()
