@@ -34,12 +34,12 @@ class Coil:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Coil:
         """A random coil, with intensity correction in some of the scans."""
-        falloff, corrected, remaining = rng.uniform(2.4, 4), rng.random() < 0.35, rng.uniform(1.25, 1.8)
+        falloff, corrected, remaining = rng.uniform(2.6, 4), rng.random() < 0.3, rng.uniform(1.25, 1.8)
         lateral = (float(rng.normal(0, 0.05)), float(rng.uniform(-0.22, 0.0)), float(rng.uniform(0, 0.05)))
         return cls(
             falloff=float(falloff),
             remaining=float(remaining if corrected else falloff),
-            bend=float(rng.uniform(0.0, 0.35)),
+            bend=float(rng.uniform(0.1, 0.6)),
             lateral=lateral,
             ripple_phase=float(rng.uniform(0, 2 * np.pi)),
         )

@@ -62,7 +62,7 @@ class TissueSignals:
         factor[Label.MUSCLE] = rng.uniform(0.56, 0.66) - 0.07 * field
         factor[Label.CSF] = rng.uniform(1.0, 1.25) + 0.12 * field
         # the outer annulus is layers of collagen, of which water near the mean T2 is a part only
-        factor[Label.ANNULUS] = rng.uniform(0.42, 0.65)
+        factor[Label.ANNULUS] = rng.uniform(0.35, 0.55)
         factor[Label.NUCLEUS] = rng.uniform(1.05, 1.35)
         factor[Label.JOINT] = rng.uniform(0.9, 2.2)
         factor[Label.BOWEL_CONTENT] = rng.uniform(0.4, 1.8)
@@ -75,7 +75,7 @@ class TissueSignals:
         yellow = np.zeros(len(Label))
         old = (severity.age - 22) / 64
         common = rng.normal(0, 0.05)
-        for label, low in ((Label.MARROW, 0.46), (Label.ARCH_MARROW, 0.48)):
+        for label, low in ((Label.MARROW, 0.46), (Label.ARCH_MARROW, 0.44)):
             yellow[label] = np.clip(low + 0.28 * old + common + rng.normal(0, 0.03), 0.2, 0.9)
             fat[label] = 0.97 * signal[Label.FAT]
         worn = np.clip((severity.height_loss + severity.signal_loss) / 2 + severity.osteophytes / 3 - 0.45, 0, 0.6)

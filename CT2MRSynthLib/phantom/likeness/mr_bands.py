@@ -27,9 +27,9 @@ MR_BANDS: dict[str, tuple[float, float]] = {
     "retroperitoneal_fat": (5.0, 7.0),
     "arch_marrow": (3.7, 5.2),
     "body_marrow": (3.8, 5.2),
-    "back_muscle": (1.4, 2.2),
+    "back_muscle": (1.45, 2.2),
     "degenerated_nucleus": (1.0, 2.2),
-    "ventral_annulus": (0.1, 0.7),
+    "ventral_annulus": (0.1, 0.75),
     "aorta": (0.3, 0.8),
     "vena_cava": (0.3, 1.2),
 }
@@ -163,7 +163,7 @@ def _ventral_annulus(p: SignalPicture) -> float:
     dark = np.isin(p.labels, (Label.ANNULUS, Label.LIGAMENT, Label.CORTEX))
     outside = ~np.isin(p.labels, (Label.ANNULUS, Label.LIGAMENT, Label.CORTEX, Label.MARROW))
     near = ndimage.distance_transform_edt(~outside) * FIELD_OF_VIEW / p.labels.shape[0]
-    return p.median(dark & (near > 1.2) & (near < 4.0) & (np.abs(p.left) < 15) & (p.ahead > p.front - 9))
+    return p.median(dark & (near > 1.5) & (near < 3.5) & (np.abs(p.left) < 15) & (p.ahead > p.front - 9))
 
 
 def _vessel(p: SignalPicture, label: Label) -> float:
