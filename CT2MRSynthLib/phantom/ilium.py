@@ -24,7 +24,7 @@ _CREST = np.array([-6.0, 8.0, 26.0, 43.0, 52.0, 54.0, 44.0, 25.0, -2.0])
 JOINT = (0.07, 0.43)
 #: Sacral tilt in degrees at which the typical values hold; the pelvis follows the sacrum in part.
 _TILT, _FOLLOW = 33.0, 0.6
-_LOW, _HIGH, _STEP = (10.0, -90.0), (190.0, 120.0), 1.5
+_LOW, _HIGH, _STEP = (10.0, -90.0), (190.0, 120.0), 2.0
 
 
 class Ilium:
@@ -51,6 +51,11 @@ class Ilium:
         # left and right differ a little; index 1 is the left side
         self._side = rng.normal(0, (1.5, 1.5, 2.5), (2, 3)).astype(np.float32)
         self.flare = float(np.clip(rng.normal(0.2, 0.04), 0.1, 0.3))
+
+    @property
+    def highest(self) -> float:
+        """Height of the crest, with a margin, in ``local`` mm."""
+        return float(self._crest.max() + 7.0)
 
     @property
     def top(self) -> float:

@@ -269,7 +269,7 @@ class TorsoOutline:
             ndimage.gaussian_filter(surface, sigma, mode=("nearest", "wrap")) for sigma in ((1.5, 1.6), (5.0, 6.0))
         )
         skin = np.maximum(near, wide) + layer
-        skin = self._on_table(skin, fat)
+        skin = np.maximum(self._on_table(skin), surface + 0.4 * layer)
         u = surface * np.sin(_ANGLE)
         cleft = 9.0 * ramp(self.phase, 7.0, 8.3)[:, None] * np.exp(-((u / 9.0) ** 2)) * (np.cos(_ANGLE) > 0)
         skin = skin - cleft - self._navel(u, layer, rng)
@@ -277,13 +277,13 @@ class TorsoOutline:
         skin = np.maximum(skin, least)
         return np.maximum(ndimage.gaussian_filter(skin, (0.8, 0.8), mode=("nearest", "wrap")), surface + 3.5)
 
-    def _on_table(self, skin, fat: float) -> np.ndarray:
+    def _on_table(self, skin) -> np.ndarray:
         """What lies on the table is pressed flat."""
         back = self._center_y[:, None] - skin * np.cos(_ANGLE)
         touching = (self.phase > -0.5) & (self.phase < 7.0)
-        table = float(back[touching].min()) + 4.0 + 6.0 * fat
+        table = float(np.percentile(back[touching].min(axis=1), 35)) + 2.0
         limit = (self._center_y[:, None] - table) / np.maximum(np.cos(_ANGLE), 0.15)
-        return np.where(np.cos(_ANGLE) > 0.15, smooth_min(skin, limit, 10.0), skin)
+        return np.where(np.cos(_ANGLE) > 0.15, smooth_min(skin, limit, 12.0), skin)
 
     def _navel(self, u, layer, rng) -> np.ndarray:
         height = np.interp(rng.uniform(3.3, 4.3), self.phase[::-1], self.z[::-1])

@@ -47,13 +47,16 @@ class PelvisPainter:
         if not near.size:
             return
         u, v, w = self.ilium.local(x[near], y[near], z[near])
-        close = np.flatnonzero((v > -75) & (v < 105) & (u < 185))
+        # nothing of the wings, their joints and muscles lies further toward the middle
+        middle = 25.0 + 0.9 * np.clip(v, 0.0, 70.0)
+        close = np.flatnonzero((v > -75) & (v < 105) & (u < 185) & (u > middle) & (w < self.ilium.highest))
         near, u, v, w = near[close], u[close], v[close], w[close]
         if not near.size:
             return
         distance, side, t, half, crest = self.ilium.measure(u, v, w)
-        rough = 0.5 * self.noise(133, x[near], y[near], z[near], 9.0)
-        bone = self.ilium.bone(distance + rough, t, half, crest, w)
+        bone = self.ilium.bone(distance, t, half, crest, w)
+        edge = np.flatnonzero(bone < REACH + 1.0)
+        bone[edge] += 0.5 * self.noise(133, *(c[near[edge]] for c in (x, y, z)), 9.0)
         off = side * (distance - half)
         self._paint_gluteal(canvas, points, near[side > 0], *(c[side > 0] for c in (off, t, crest, v, w)))
         self._paint_iliacus(canvas, points, near[side < 0], *(c[side < 0] for c in (-off, t, crest)))
