@@ -33,7 +33,7 @@ class DiscPainter:
         self._rim = rng.uniform(0.9, 1.15, m)
         self._cleft = rng.uniform(0.1, 0.75, m)
         self._zone = rng.uniform(-11, 11, m), rng.random(m), rng.uniform(1.2, 2.6, m)
-        self._gas_height = rng.normal(0, 0.5, m)
+        self._gas_height = rng.normal(0, 0.3, m)
         self._gas_center = rng.normal(0, 5, m), 15.0 + rng.normal(0, 4, m)
         self._calcified = rng.random(m), rng.uniform(-np.pi, np.pi, m)
 
@@ -128,13 +128,13 @@ class DiscPainter:
         x, y, z = position
         broad = self.noise(88, x, y, z, (16.0, 13.0, 30.0))
         ragged = self.noise(89, x, y, z, (4.5, 4.5, 8.0))
-        bend = self._gas_height[disc] + 0.9 * self.noise(90, x, y, z, (20.0, 20.0, 60.0))
+        bend = self._gas_height[disc] + 0.6 * self.noise(90, x, y, z, (20.0, 20.0, 60.0))
         # gas fills tears first and only then the hollow between them
         tear = ramp(np.abs(self.noise(86, x, y, z, (10.0, 10.0, 16.0)) - 0.2), 0.05, 0.7)
         u0, v0 = (float(c[disc]) for c in self._gas_center)
         heart = 1.3 * np.exp(-((u - u0) ** 2 + (v - v0) ** 2) / 40.0)
         spread = broad + 0.4 * ragged + heart - 0.75 + 1.25 * severity - 1.1 * tear - 2.6 * ramp(core, 0.5, 0.9)
-        half = (0.3 + 0.5 * severity) * np.clip(spread, 0, 1.2) ** 0.6 * (1 + 0.3 * ragged)
+        half = (0.4 + 0.6 * severity) * np.clip(spread, 0, 1.2) ** 0.6 * (1 + 0.3 * ragged)
         gas = (spread > 0) & (np.abs(w - bend) < half)
         canvas.paint(where[gas], Label.VACUUM)
 
