@@ -102,7 +102,7 @@ class TorsoOutline:
         phase = np.arange(len(poses))[::-1] / 2.0
         self._spine_x = np.interp(self.z, points[:, 2], points[:, 0])
         line = float(geometry.vertebrae[3].origin[1])
-        spine_y = line + np.clip(np.interp(self.z, points[:, 2], points[:, 1]) - line, -32.0, 16.0)
+        spine_y = line + np.clip(np.interp(self.z, points[:, 2], points[:, 1]) - line, -50.0, 16.0)
         self._spine_y = ndimage.gaussian_filter1d(spine_y, 1.0, mode="nearest")
         below = np.minimum(self.z - points[0, 2], 0.0) / 24.0
         above = np.maximum(self.z - points[-1, 2], 0.0) / 29.0
@@ -141,7 +141,7 @@ class TorsoOutline:
         front = self._line + 0.45 * (self._spine_y - self._line)[:, None] + belly - self._center_y[:, None]
         tips = self._tips(geometry)[:, None]
         muscle = (self._center_y - self._spine_y)[:, None] + self._level(_BACK) * a.back_muscle * k**0.7 + 1.5
-        middle = np.maximum(tips + 2.5, muscle - 9.0)
+        middle = np.maximum(tips + 1.0, muscle - 9.0)
         back = np.maximum(muscle, middle - 5.0)
         angle = np.linspace(-np.pi, np.pi, 241)[:-1]
         ventral = ramp(-np.cos(angle), -0.6, 0.6)
@@ -166,12 +166,17 @@ class TorsoOutline:
         """How far behind the center the spinous processes reach at each height, mm."""
         a, k = self.anatomy, self.anatomy.scale
         result = np.full(len(self.z), 45.0)
+        points = []
         for n, pose in enumerate(geometry.vertebrae):
             length = a.spinous_length * (1.0 if n < 5 else 0.75 if n == 5 else 0.45)
-            for w in (-5.0, -15.0, -26.0):
-                tip = pose.world(0.0, -27.0 * k**0.5 - length - 1.0, w * k + a.spinous_drop[n])
-                away = np.maximum(np.abs(self.z - tip[2]) - 7.0, 0.0)
-                result = np.maximum(result, self._center_y - tip[1] - 0.035 * away * away)
+            points += [
+                pose.world(0.0, -27.0 * k**0.5 - length, w * k + a.spinous_drop[n]) for w in (-5.0, -15.0, -26.0)
+            ]
+        # the lower sacrum, which bends forward again
+        points += [geometry.vertebrae[-1].world(0.0, -26.0 * k + 0.3 * w, -w * k) for w in (30.0, 45.0)]
+        for point in points:
+            away = np.maximum(np.abs(self.z - point[2]) - 7.0, 0.0)
+            result = np.maximum(result, self._center_y - point[1] - 0.035 * away * away)
         return ndimage.gaussian_filter1d(result, 1.0, mode="nearest")
 
     def _wing_radii(self) -> tuple[np.ndarray, np.ndarray]:
@@ -273,7 +278,7 @@ class TorsoOutline:
         u = surface * np.sin(_ANGLE)
         cleft = 9.0 * ramp(self.phase, 7.0, 8.3)[:, None] * np.exp(-((u / 9.0) ** 2)) * (np.cos(_ANGLE) > 0)
         skin = skin - cleft - self._navel(u, layer, rng)
-        least = np.where((np.abs(u) < 16) & (np.cos(_ANGLE) > 0), np.maximum(tips + 6.5, surface + 4.0), surface + 4.0)
+        least = np.where((np.abs(u) < 16) & (np.cos(_ANGLE) > 0), np.maximum(tips + 5.5, surface + 4.0), surface + 4.0)
         skin = np.maximum(skin, least)
         return np.maximum(ndimage.gaussian_filter(skin, (0.8, 0.8), mode=("nearest", "wrap")), surface + 3.5)
 
