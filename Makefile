@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: demo test lint clean
 
 demo: $(INSTALLED)
-	$(BIN)/ct2mrsynth phantom --seed 7 --out $(DEMO)/sample
+	$(BIN)/ct2mrsynth phantom --seed 7 --no-mr --no-labels --out $(DEMO)/sample
 	$(BIN)/ct2mrsynth synthesize --ct $(DEMO)/sample/phantom_7_CT.nrrd --roi $(DEMO)/sample/phantom_7_L[1-5]-*.mrk.json --out $(DEMO)
 	@echo "Pictures and volumes: $(abspath $(DEMO)) (all discs: phantom_7_CT_overview.png)"
 

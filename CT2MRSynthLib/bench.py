@@ -133,7 +133,8 @@ def make_sample(folder: Path, seed: int = 7) -> tuple[Path, list[Path]]:
 
     It is made in processes of their own: what this one had in memory would count as a child's peak later.
     """
-    _child("-m", "CT2MRSynthLib", "phantom", "--seed", str(seed), "--out", str(folder))
+    words = ["phantom", "--seed", str(seed), "--out", str(folder), "--no-mr", "--no-labels", "--quiet"]
+    _child("-m", "CT2MRSynthLib", *words)
     cts = sorted(folder.rglob("*_CT.nrrd"))
     boxes = sorted(path for path in folder.rglob("*.mrk.json") if _is_box(path))
     if not cts or not boxes:

@@ -231,7 +231,7 @@ class Progress:
     def end(self, exit_status: int, report: str | None) -> None:
         """Nothing more comes."""
         self._ended.set()
-        if exit_status in (0, 1) and report:
+        if exit_status == 0 or (exit_status == 1 and report):
             self._percent = 100.0
             self._send({"event": "progress", "percent": 100.0, "seconds_left": 0.0, "stage": "finished"})
         seconds = round(self.elapsed, 2)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from CT2MRSynthLib.errors import UsageError
 from CT2MRSynthLib.levels import LEVELS
 from CT2MRSynthLib.pairset import PairEntry, PairSetWriter, write_pair
 from CT2MRSynthLib.phantom.pair import render_pair
+from CT2MRSynthLib.phantom.severities import Severities
+from CT2MRSynthLib.threads import one_thread
 
 #: Subjects for so many pairs, as in the study that this follows.
 PAIRS_OF, SUBJECTS_OF = 280, 129
@@ -28,6 +31,7 @@ def write_pairs(
     seed: int = 1,
     subjects: int | None = None,
     processes: int = 1,
+    severity: Mapping[str, object] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write a pair set of ``count`` discs; what is complete in the folder is kept.
@@ -40,6 +44,7 @@ def write_pairs(
         seed: The first subject; the others follow it.
         subjects: How many subjects the pairs are of, 1 to 5 discs each; None: 129 for 280 pairs, and in proportion.
         processes: Worker processes; 1: this one.
+        severity: Severities to set in all subjects, by name; the others follow from the seeds.
         progress: Called with pairs complete and pairs in all.
 
     Returns:
@@ -52,9 +57,17 @@ def write_pairs(
     if subjects is None:
         subjects = max(1, round(count * SUBJECTS_OF / PAIRS_OF))
     plan = plan_pairs(count, subjects, seed)
-    made_by = {"command": "phantom", "version": __version__, "pairs": count, "subjects": subjects, "seed": seed}
+    Severities.draw(np.random.default_rng(0)).changed(severity or {})  # refused before anything is written
+    made_by = {
+        "command": "phantom",
+        "version": __version__,
+        "pairs": count,
+        "subjects": subjects,
+        "seed": seed,
+        "severities_set": dict(severity or {}),
+    }
     with PairSetWriter(out, made_by, simulated=True) as writer:
-        missing = [(str(out), *item) for item in plan if _identifier(*item) not in writer]
+        missing = [(str(out), *item, severity) for item in plan if _identifier(*item) not in writer]
         done = len(plan) - len(missing)
         if progress:
             progress(done, len(plan))
@@ -101,10 +114,10 @@ def _identifier(seed: int, level: str) -> str:
     return f"{_patient(seed)}_{level}"
 
 
-def _make(task: tuple[str, int, str]) -> PairEntry:
+def _make(task: tuple[str, int, str, Mapping | None]) -> PairEntry:
     """Render and write one pair; runs in a worker process."""
-    out, seed, level = task
-    pair = render_pair(seed, level)
+    out, seed, level, severity = task
+    pair = render_pair(seed, level, severity=severity)
     return write_pair(
         out,
         _patient(seed),
@@ -123,11 +136,13 @@ def _mapper(processes: int) -> Iterator[Callable]:
     if processes < 2:
         yield map
         return
-    pool = ProcessPoolExecutor(processes, initializer=_leave_signals_to_parent)
-    try:
-        yield pool.map
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    # not forked: a thread of this process may hold a lock that would stay locked
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _leave_signals_to_parent)
+    with one_thread():
+        try:
+            yield pool.map
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _leave_signals_to_parent() -> None:
