@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     with Progress([Terminal(sys.stderr, quiet=arguments.json)]) as progress:
         real = _real_crops(arguments.ct, arguments.roi, arguments.out, progress)
         seeds = range(arguments.seed, arguments.seed + arguments.count)
-        with progress.stage(progress.expect("render", 0.6 * arguments.count), "rendering simulated crops"):
+        with progress.stage(progress.expect("render", 2.0 * arguments.count), "rendering simulated crops"):
             report = make_report(arguments.out, seeds, real, progress.advance)
     print(json.dumps(report, indent=1) if arguments.json else "\n".join(lines(report, before)))
     return 0

@@ -11,6 +11,7 @@ from CT2MRSynthLib.cli import main
 from CT2MRSynthLib.errors import UsageError
 from CT2MRSynthLib.phantom.likeness import bands
 from CT2MRSynthLib.phantom.likeness.crop_measures import measure_crop, noise_in, tissue_masks
+from CT2MRSynthLib.phantom.likeness.mr_bands import MR_BANDS
 from CT2MRSynthLib.phantom.likeness.report import RealCrop, lines, make_report
 from CT2MRSynthLib.phantom.pair import render_pair
 
@@ -77,6 +78,12 @@ def test_an_empty_crop_gives_no_numbers_instead_of_wrong_ones():
 def test_simulated_ct_lies_in_its_bands(report):
     rows = report[0]["ct"]
     assert set(rows) == set(bands.CT_BANDS)
+    assert not [(name, row["mean"], row["band"]) for name, row in rows.items() if not row["inside"]]
+
+
+def test_simulated_t2_lies_in_its_bands(report):
+    rows = report[0]["t2"]
+    assert set(rows) == set(MR_BANDS)
     assert not [(name, row["mean"], row["band"]) for name, row in rows.items() if not row["inside"]]
 
 

@@ -15,9 +15,13 @@ from CT2MRSynthLib.errors import UsageError
 from CT2MRSynthLib.levels import LEVELS
 from CT2MRSynthLib.phantom.likeness import bands, sheets
 from CT2MRSynthLib.phantom.likeness.crop_measures import CropMeasures, measure_crop
+from CT2MRSynthLib.phantom.likeness.mr_bands import MR_BANDS, measure_subjects
 from CT2MRSynthLib.phantom.pair import Pair, render_pair
 
 SCHEMA = 1
+
+#: Share of the time that the disc-level pairs take; the rest goes to the larger T2 slices that are measured.
+_RENDERING = 0.35
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def make_report(
     for n, seed in enumerate(seeds):
         pairs.append(render_pair(seed, LEVELS[n % len(LEVELS)], jitter=0.0, misalignment=0.0))
         if progress:
-            progress((n + 1) / len(seeds))
+            progress(_RENDERING * (n + 1) / len(seeds))
     simulated = [measure_crop(pair.ct, float(pair.frame.extent[0]) / pair.ct.shape[0]) for pair in pairs]
     measured = [measure_crop(crop.hu, crop.pixel) for crop in real]
     report = {
@@ -76,7 +80,7 @@ def make_report(
         "real_crops": len(real),
         "ct": _numbers(simulated, measured),
         "distances": _distances(simulated, measured, [crop.group for crop in real]),
-        "t2": _t2(seeds),
+        "t2": _t2(seeds, progress and (lambda share: progress(_RENDERING + (1 - _RENDERING) * share))),
     }
     _write_pictures(out, pairs, real, simulated, measured)
     write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
@@ -134,8 +138,13 @@ def _distances(simulated, measured, groups: Sequence[str]) -> dict:
     }
 
 
-def _t2(seeds: Sequence[int]) -> dict:
-    return {}
+def _t2(seeds: Sequence[int], progress: Callable[[float], None] | None) -> dict:
+    result = {}
+    for name, values in measure_subjects(seeds, progress).items():
+        mean, sd = _statistics(values)
+        band = MR_BANDS[name]
+        result[name] = {"mean": mean, "sd": sd, "band": band, "inside": mean is not None and bands.inside(mean, band)}
+    return result
 
 
 def _write_pictures(out: Path, pairs: Sequence[Pair], real: Sequence[RealCrop], simulated, measured) -> None:
