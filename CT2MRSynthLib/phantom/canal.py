@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from CT2MRSynthLib.phantom.anatomy import DISCS, Anatomy
-from CT2MRSynthLib.phantom.canal_wall import MIDDLE, CanalWall
+from CT2MRSynthLib.phantom.canal_wall import MIDDLE, CanalWall, Walls
 from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.disc_contour import DiscContour
 from CT2MRSynthLib.phantom.flavum import Flavum
@@ -18,6 +18,8 @@ from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.tissues import Label
 
 _DISC_PHASE = np.arange(DISCS) + 0.5
+#: No farther from its middle than this (mm) reaches the canal with its ligament; the wall is nowhere farther.
+_REACH = 21.5
 
 
 class CanalPainter:
@@ -55,19 +57,26 @@ class CanalPainter:
         # uneven as the bone that bounds it
         uneven = points.field("bone_u", near), points.field("bone_v", near)
         u, v, phase = u[near] + 0.5 * uneven[0], v[near] + 0.5 * uneven[1], phase[near]
-        theta, away = np.arctan2(v - np.float32(MIDDLE), u), np.hypot(u, v - np.float32(MIDDLE))
-        wall = self.wall.distance(theta, phase)
+        in_foramen = self._in_foramen(u, v, uneven)
+        away = np.hypot(u, v - np.float32(MIDDLE))
+        close = np.flatnonzero(away < _REACH)
+        theta = np.arctan2(v[close] - np.float32(MIDDLE), u[close])
+        walls = self.wall.distances(theta, phase[close])
         dorsal = np.abs(theta + np.float32(np.pi / 2)) < np.radians(108)
-        canal = (away < np.minimum(wall, 20.0) + 1.5) & (v < 4) & (dorsal | (np.abs(u) < 13))
-        fatty = np.flatnonzero(canal | self._in_foramen(u, v, uneven))
+        canal = (away[close] < np.minimum(walls.bone, 20.0) + 1.5) & (v[close] < 4) & (dorsal | (np.abs(u[close]) < 13))
+        in_foramen[close[canal]] = True
+        fatty = np.flatnonzero(in_foramen)
         self._paint_fat(canvas, points, near[fatty], u[fatty], v[fatty], phase[fatty])
         nerve = np.flatnonzero((v > -16) & (np.abs(u) > 3))
         nerve = nerve[self.exiting.inside(u[nerve], v[nerve], phase[nerve])] if nerve.size else nerve
         canvas.paint(near[nerve], Label.NERVE)
-        self._paint_flavum(canvas, near, np.flatnonzero(dorsal & (away < 22)), theta, away, wall, phase)
-        inner = np.flatnonzero((np.abs(u) < 15) & (away < 16))
+        behind = np.flatnonzero(dorsal)
+        at = close[behind]
+        self._paint_flavum(canvas, near[at], theta[behind], away[at], walls.take(behind), phase[at])
+        central = np.flatnonzero((np.abs(u[close]) < 15) & (away[close] < 16))
+        inner = close[central]
         if inner.size:
-            self._paint_sac(canvas, points, near[inner], u[inner], v[inner], phase[inner])
+            self._paint_sac(canvas, points, near[inner], (u[inner], v[inner], phase[inner]), walls.take(central))
 
     def _in_foramen(self, u, v, uneven):
         side = (u < 0).astype(np.intp)
@@ -91,19 +100,19 @@ class CanalPainter:
             strands = np.maximum(strands, 0.8 * ramp(radius - vein, -0.25, 0.25))
         canvas.paint(where, Label.EPIDURAL_FAT, np.clip(0.03 + strands, 0, 0.95))
 
-    def _paint_flavum(self, canvas: Canvas, near, here, theta, away, wall, phase) -> None:
-        theta, away, wall, phase = theta[here], away[here], wall[here], phase[here]
-        thick = self.flavum.thickness(theta, phase, wall)
-        thick = self.flavum.with_corner(thick, theta, phase, wall, self.wall.filled(theta, phase))
+    def _paint_flavum(self, canvas: Canvas, where, theta, away, walls: Walls, phase) -> None:
+        thick = self.flavum.thickness(theta, phase, walls.bone)
+        thick = self.flavum.with_corner(thick, theta, phase, walls)
         lateral = np.abs(theta + np.float32(np.pi / 2)) * away
         # a cleft with fat and small veins divides the two halves
-        band = (thick > 0.35) & (away > wall - thick) & (away < wall + 0.9) & (lateral > 0.35)
-        canvas.paint(near[here[band]], Label.LIGAMENT, 0.04)
+        band = (thick > 0.35) & (away > walls.bone - thick) & (away < walls.bone + 0.9) & (lateral > 0.35)
+        canvas.paint(where[band], Label.LIGAMENT, 0.04)
 
-    def _paint_sac(self, canvas: Canvas, points: Points, where, u, v, phase) -> None:
+    def _paint_sac(self, canvas: Canvas, points: Points, where, place, walls: Walls) -> None:
+        u, v, phase = place
         x, y, z = (c[where] for c in points.position)
         rough = 0.28 * self.noise(82, x, y, z, (7.0, 7.0, 14.0)) + 0.1 * self.noise(83, x, y, z, (2.5, 2.5, 6.0))
-        distance = self.thecal_sac.distance(u, v, phase, rough)
+        distance = self.thecal_sac.distance(u, v, phase, walls, rough)
         canvas.paint(where[distance < 0.25], Label.LIGAMENT, 0.1)
         inside = np.flatnonzero(distance < -0.2)
         if inside.size:

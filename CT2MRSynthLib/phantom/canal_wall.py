@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import ndimage
 
@@ -18,6 +20,24 @@ _ANGLES = np.radians(np.arange(-180.0, 1.0, 10.0))
 _RADII = np.arange(2.0, 21.0, 0.5, dtype=np.float32)
 
 
+class Walls(NamedTuple):
+    """Distances of the canal's wall from its middle at points, mm.
+
+    Args:
+        bone: Of the bone.
+        rounded: Without the nooks into which the sac does not follow.
+        filled: Without the corner between the laminae, which the ligament fills in part.
+    """
+
+    bone: np.ndarray
+    rounded: np.ndarray
+    filled: np.ndarray
+
+    def take(self, where: np.ndarray) -> Walls:
+        """Those at some of the points."""
+        return Walls(*(values[where] for values in self))
+
+
 class CanalWall:
     """Distance of the bone from the canal's middle, by direction and position along the spine.
 
@@ -31,43 +51,44 @@ class CanalWall:
     def __init__(self, anatomy: Anatomy, geometry: Geometry):
         self.anatomy, self.geometry = anatomy, geometry
         count = int((_LAST - _FIRST) * _STEPS) + 1
-        self._rows, self._rounded, self._filled = np.full((3, count, len(_ANGLES)), np.nan, dtype=np.float32)
+        # one more row and column than are known, so that neighbors can be read at the ends
+        self._table = np.full((count + 1, len(_ANGLES) + 1, 3), np.nan, dtype=np.float32)
 
-    def distance(self, theta, phase):
-        """Distance of the bone in mm.
+    def distances(self, theta, phase) -> Walls:
+        """Distances of the wall in mm.
 
         Args:
             theta: Direction from the canal's middle, radians; 0 right, pi/2 ventral, -pi/2 dorsal.
             phase: Position along the spine.
         """
-        return self._distance(self._rows, theta, phase)
-
-    def rounded(self, theta, phase):
-        """``distance`` without the nooks into which the sac does not follow."""
-        return self._distance(self._rounded, theta, phase)
-
-    def filled(self, theta, phase):
-        """``distance`` without the corner between the laminae, which the ligament fills in part."""
-        return self._distance(self._filled, theta, phase)
-
-    def _distance(self, table: np.ndarray, theta, phase):
-        row = np.clip((np.asarray(phase, dtype=np.float32) - _FIRST) * _STEPS, 0, len(self._rows) - 1)
+        row = np.clip((np.asarray(phase, dtype=np.float32) - _FIRST) * _STEPS, 0, len(self._table) - 2)
         if not row.size:
-            return np.zeros_like(row)
-        self._fill(int(row.min()), min(int(row.max()) + 1, len(self._rows) - 1))
+            return Walls(row, row, row)
+        upper = row.astype(np.intp)
+        self._fill(int(upper.min()), int(upper.max()) + 1)
         # ventral of the middle the wall goes straight on to the body
         ventral = theta > 0
         behind = np.where(ventral, np.where(theta < np.pi / 2, 0.0, -np.pi), theta)
-        column = (behind - _ANGLES[0]) / (_ANGLES[1] - _ANGLES[0])
-        wall = ndimage.map_coordinates(table, [row, column], order=1, mode="nearest", output=np.float32)
-        return np.where(ventral, wall / np.maximum(np.abs(np.cos(theta)), 0.2), wall).astype(np.float32)
+        column = ((behind - _ANGLES[0]) * np.float32(1 / (_ANGLES[1] - _ANGLES[0]))).astype(np.float32)
+        left = np.clip(column, 0, len(_ANGLES) - 1).astype(np.intp)
+        down, right = row - upper, np.clip(column - left, 0, 1)
+        first = upper * self._table.shape[1] + left
+        flat, width = self._table.reshape(-1, 3), self._table.shape[1]
+        down, right = down[:, None].astype(np.float32), right[:, None].astype(np.float32)
+        above = flat[first] * (1 - right) + flat[first + 1] * right
+        below = flat[first + width] * (1 - right) + flat[first + width + 1] * right
+        wall = above * (1 - down) + below * down
+        wall[ventral] /= np.maximum(np.abs(np.cos(theta[ventral])), 0.2)[:, None]
+        return Walls(wall[:, 0], wall[:, 1], wall[:, 2])
 
     def _fill(self, first: int, last: int) -> None:
         for row in range(first, last + 1):
-            if np.isnan(self._rows[row, 0]):
-                self._rows[row] = self._look(_FIRST + row / _STEPS)
-                self._rounded[row] = _without_nooks(self._rows[row], (25.0, 45.0), 2.2)
-                self._filled[row] = _without_nooks(self._rows[row], (25.0, 45.0, 65.0, 90.0), 0.6)
+            if np.isnan(self._table[row, 0, 0]):
+                bone = self._look(_FIRST + min(row, len(self._table) - 2) / _STEPS)
+                known = [bone, _without_nooks(bone, (25.0, 45.0), 2.2)]
+                known.append(_without_nooks(bone, (25.0, 45.0, 65.0, 90.0), 0.6))
+                self._table[row, :-1] = np.stack(known, axis=1)
+                self._table[row, -1] = self._table[row, -2]
 
     def _look(self, phase: float) -> np.ndarray:
         """The wall at one position: the first bone along each ray."""

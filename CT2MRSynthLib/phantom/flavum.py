@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from CT2MRSynthLib.phantom.anatomy import DISCS, Anatomy
+from CT2MRSynthLib.phantom.canal_wall import Walls
 from CT2MRSynthLib.phantom.shapes import ramp
 
 _DISC_PHASE = np.arange(DISCS) + 0.5
@@ -24,17 +25,17 @@ class Flavum:
         self._corner = np.clip(rng.normal(0.62, 0.28, DISCS), 0.0, 1.0)
         self._thickest = np.radians(rng.normal(48.0, 7.0, (2, DISCS)))
 
-    def with_corner(self, thickness, theta, phase, wall, filled):
+    def with_corner(self, thickness, theta, phase, walls: Walls):
         """Thickness in mm where both halves meet: they fill the corner between the laminae, more or less.
 
         Args:
             thickness: Of the ligament on the laminae, mm.
             theta, phase: Direction and position along the spine.
-            wall, filled: Distance of the bone with and without the corner, mm.
+            walls: Distances of the bone.
         """
         share = np.interp(phase, _DISC_PHASE, self._corner).astype(np.float32)
         lateral = np.abs(theta + np.float32(np.pi / 2))
-        depth = share * np.clip(wall - filled + 1.0, 0.0, 8.0) * (1 - ramp(lateral, 0.5, 0.9))
+        depth = share * np.clip(walls.bone - walls.filled + 1.0, 0.0, 8.0) * (1 - ramp(lateral, 0.5, 0.9))
         return np.maximum(thickness, depth * _present(phase))
 
     def thickness(self, theta, phase, wall):

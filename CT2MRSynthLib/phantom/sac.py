@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from CT2MRSynthLib.phantom.anatomy import DISCS, Anatomy
-from CT2MRSynthLib.phantom.canal_wall import MIDDLE, CanalWall
+from CT2MRSynthLib.phantom.canal_wall import MIDDLE, CanalWall, Walls
 from CT2MRSynthLib.phantom.disc_contour import DiscContour
 from CT2MRSynthLib.phantom.flavum import Flavum
 from CT2MRSynthLib.phantom.shapes import ramp, smooth_max
@@ -55,6 +55,7 @@ class ThecalSac:
         self._side = rng.normal(0, 0.45) + rng.normal(0, 0.3, DISCS)
         self._power = np.clip(rng.normal(2.25, 0.15, DISCS), 1.95, 2.6)
         self._twist = rng.normal(0, 0.12, DISCS)
+        self._measured = np.full((8 * _NODES, 4), np.nan)
         self._end = float(np.clip(rng.normal(7.1, 0.3), 6.6, 7.8))
 
     def size(self, phase) -> SacSize:
@@ -64,18 +65,19 @@ class ThecalSac:
         zero = np.zeros_like(phase)
         down = np.full_like(phase, -np.pi / 2)
         front = np.minimum(self._front(zero, phase), own + half_depth * (1 - 0.3 * trefoil))
-        inner = self._inner(down, phase)
+        inner = self._inner(down, phase, self.wall.distances(down, phase))
         back = np.maximum(MIDDLE - inner, own - half_depth * (1 + trefoil))
         center = np.minimum((front + back) / 2, front - _LEAST[1])
         sides = [self._reach(np.float32(angle), phase, center) for angle in (-0.2, 0.2 - np.pi)]
         half_width = np.maximum(np.minimum(half_width, (sides[0] + sides[1]) / 2), _LEAST[0])
         return SacSize(half_width, np.maximum((front - back) / 2, _LEAST[1]), trefoil, center)
 
-    def distance(self, u, v, phase, rough=0.0):
+    def distance(self, u, v, phase, walls: Walls, rough=0.0):
         """Signed distance of the outline in mm, negative inside.
 
         Args:
             u, v, phase: Canal coordinates.
+            walls: The bony canal in the points' directions.
             rough: Unevenness of the outline, mm.
         """
         half_width, half_depth, trefoil, own = self._own(phase)
@@ -87,7 +89,7 @@ class ThecalSac:
         limit = 1.0 + trefoil * np.sin(3.0 * np.arctan2(dv, du))
         shape = (radius - limit) * np.minimum(half_width, half_depth)
         theta = np.arctan2(v - np.float32(MIDDLE), u)
-        inner = np.hypot(u, v - np.float32(MIDDLE)) - self._inner(theta, phase)
+        inner = np.hypot(u, v - np.float32(MIDDLE)) - self._inner(theta, phase, walls)
         shape = smooth_max(shape, inner, 2.0)
         shape = smooth_max(shape, v - self._front(u, phase), 1.6) + rough
         # even in the narrowest canal some of it stays open
@@ -95,9 +97,14 @@ class ThecalSac:
         return np.maximum(np.minimum(shape, rest), (phase - np.float32(self._end)) * 8.0)
 
     def profile(self, phase) -> SacSize:
-        """``size`` at many points, interpolated between nodes."""
-        nodes = np.arange(np.floor(phase.min() * _NODES), np.ceil(phase.max() * _NODES) + 1) / _NODES
-        return SacSize(*(np.interp(phase, nodes, values).astype(np.float32) for values in self.size(nodes)))
+        """``size`` at many points, interpolated between nodes that are measured when first asked for."""
+        position = np.clip(phase * _NODES, 0, len(self._measured) - 1)
+        nodes = np.arange(int(position.min()), min(int(position.max()) + 2, len(self._measured)))
+        new = nodes[np.isnan(self._measured[nodes, 0])]
+        if new.size:
+            self._measured[new] = np.stack(self.size(new / _NODES), axis=1)
+        known = self._measured[nodes]
+        return SacSize(*(np.interp(position, nodes, known[:, n]).astype(np.float32) for n in range(4)))
 
     def fat_gap(self, theta, phase):
         """Epidural fat between the sac and ligament or bone, mm."""
@@ -137,19 +144,19 @@ class ThecalSac:
     def _front(self, u, phase):
         return self.contour.back(u, phase) - self._gap(phase) * (1 - 0.3 * np.minimum((u / 9.0) ** 2, 1.0))
 
-    def _inner(self, theta, phase):
+    def _inner(self, theta, phase, walls: Walls):
         """How far the sac may reach from the canal's middle."""
-        bone, rounded = self.wall.distance(theta, phase), self.wall.rounded(theta, phase)
-        thick = self.flavum.thickness(theta, phase, rounded)
-        corner = self.flavum.with_corner(thick, theta, phase, bone, self.wall.filled(theta, phase))
-        inner = np.minimum(rounded - thick, bone - corner) - self.fat_gap(theta, phase) - 0.45
+        thick = self.flavum.thickness(theta, phase, walls.rounded)
+        corner = self.flavum.with_corner(thick, theta, phase, walls)
+        inner = np.minimum(walls.rounded - thick, walls.bone - corner) - self.fat_gap(theta, phase) - 0.45
         # a narrow canal is round and short of room on all sides
         narrow = self._near(phase) * self._at(self.anatomy.severity.stenosis, phase)
         return np.maximum(inner * (1 - 0.25 * narrow), 3.0)
 
     def _reach(self, theta, phase, center):
-        inner = self._inner(np.full_like(phase, theta), phase)
-        return np.maximum(inner * abs(np.cos(theta)) - 0.1 * np.abs(center - MIDDLE), _LEAST[0])
+        theta = np.full_like(phase, theta)
+        inner = self._inner(theta, phase, self.wall.distances(theta, phase))
+        return np.maximum(inner * np.abs(np.cos(theta)) - 0.1 * np.abs(center - MIDDLE), _LEAST[0])
 
     @staticmethod
     def _at(values, phase):
