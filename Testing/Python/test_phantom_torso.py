@@ -149,7 +149,10 @@ def test_ribs_are_bone_within_the_wall_at_the_first_lumbar_vertebra():
     subject = Subject(12)
     lattice = slices(subject, 0.7, spacing=2.0)
     label = painted(subject, lattice, TorsoPainter, RibPainter)[0]
-    assert 4 <= ndimage.label(np.isin(label, BONE))[1] <= 14
+    pieces, count = ndimage.label(np.isin(label, BONE))
+    sizes = ndimage.sum(pieces > 0, pieces, range(1, count + 1))
+    # slices graze the necks of ribs: splinters do not count
+    assert 6 <= (sizes > 8).sum() <= 14
 
 
 @pytest.mark.parametrize("seed", [2, 7])
