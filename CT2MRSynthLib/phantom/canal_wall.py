@@ -82,22 +82,25 @@ class CanalWall:
         return Walls(wall[:, 0], wall[:, 1], wall[:, 2])
 
     def _fill(self, first: int, last: int) -> None:
-        for row in range(first, last + 1):
-            if np.isnan(self._table[row, 0, 0]):
-                bone = self._look(_FIRST + min(row, len(self._table) - 2) / _STEPS)
-                known = [bone, _without_nooks(bone, (25.0, 45.0), 2.2)]
-                known.append(_without_nooks(bone, (25.0, 45.0, 65.0, 90.0), 0.6))
-                self._table[row, :-1] = np.stack(known, axis=1)
-                self._table[row, -1] = self._table[row, -2]
+        new = [row for row in range(first, last + 1) if np.isnan(self._table[row, 0, 0])]
+        if not new:
+            return
+        for row, bone in zip(new, self._look([_FIRST + row / _STEPS for row in new]), strict=True):
+            known = [bone, _without_nooks(bone, (25.0, 45.0), 2.2)]
+            known.append(_without_nooks(bone, (25.0, 45.0, 65.0, 90.0), 0.6))
+            self._table[row, :-1] = np.stack(known, axis=1)
+            self._table[row, -1] = self._table[row, -2]
 
-    def _look(self, phase: float) -> np.ndarray:
-        """The wall at one position: the first bone along each ray."""
+    def _look(self, phases: list[float]) -> list[np.ndarray]:
+        """The wall at some positions: the first bone along each ray."""
         u = np.cos(_ANGLES)[:, None] * _RADII
         v = MIDDLE + np.sin(_ANGLES)[:, None] * _RADII
-        x, y, z = (c.ravel().astype(np.float32) for c in self.geometry.from_canal(u, v, phase))
-        hit = arches_of(self.geometry).distance(x, y, z).reshape(u.shape) < 0
-        wall = np.where(hit.any(axis=1), _RADII[hit.argmax(axis=1)] - 0.25, OPEN)
-        return _closed(wall)
+        places = np.stack([np.stack(self.geometry.from_canal(u, v, phase)) for phase in phases], axis=1)
+        distance = arches_of(self.geometry).distance(*places.reshape(3, -1).astype(np.float32))
+        walls = []
+        for hit in distance.reshape(len(phases), *u.shape) < 0:
+            walls.append(_closed(np.where(hit.any(axis=1), _RADII[hit.argmax(axis=1)] - 0.25, OPEN)))
+        return walls
 
 
 def _closed(wall: np.ndarray) -> np.ndarray:
