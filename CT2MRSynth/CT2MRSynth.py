@@ -53,6 +53,75 @@ class CT2MRSynth(ScriptedLoadableModule):
             "The method follows published work on synthetic MR of the lumbar spine from CT"
             " by generative adversarial networks."
         )
+        slicer.app.connect("startupCompleted()", registerSampleData)
+
+
+def registerSampleData():
+    """Offer the simulated samples in the Sample Data module."""
+    try:
+        import SampleData
+    except ImportError:  # an application built without it
+        return
+    from CT2MRSynthLib.scene.sample_data import CATEGORY, SAMPLES
+
+    for sample in SAMPLES:
+        SampleData.SampleDataLogic.registerCustomSampleDataSource(
+            category=CATEGORY,
+            sampleName=sample.title,
+            uris="",  # nothing is downloaded
+            fileNames=sample.main,
+            nodeNames=sample.title,
+            customDownloader=loadSample,
+            thumbnailFileName=os.path.join(BASE, "Resources", "Icons", sample.icon),
+        )
+
+
+def loadSample(source):
+    """Make a sample, where that has not been done yet, and load it; returns the nodes."""
+    from CT2MRSynthLib.errors import Cancelled
+    from CT2MRSynthLib.scene import sample_data
+
+    sample = sample_data.find(source.sampleName)
+    folder = sample_data.folder_of(sample, slicer.app.cachePath)
+    nodes = []
+    with slicer.util.tryWithErrorDisplay(_("The sample could not be made.")):
+        try:
+            if not sample_data.is_made(sample, folder):
+                makeSample(sample, folder)
+        except Cancelled:
+            return nodes
+        nodes = sample_data.load(slicer.mrmlScene, sample, folder)
+        if slicer.app.layoutManager() is not None:
+            slicer.util.setSliceViewerLayers(background=nodes[0], foreground=None, fit=True)
+        slicer.util.showStatusMessage(_("The sample lies in {folder}").format(folder=folder), 10000)
+    return nodes
+
+
+def makeSample(sample, folder):
+    """Make a sample in a process of its own behind a progress dialog; the application stays responsive."""
+    import shutil
+
+    from CT2MRSynthLib.scene import sample_data
+
+    dialog = slicer.util.createProgressDialog(
+        windowTitle=_("Simulating a lumbar spine"),
+        labelText=sample.title,
+        windowModality=qt.Qt.ApplicationModal,  # no second click on the sample meanwhile
+        autoClose=False,
+        autoReset=False,
+    )
+
+    def tell(percent, words):
+        dialog.value = int(percent)
+        dialog.labelText = words or _("Starting")
+        slicer.app.processEvents()
+        return not dialog.wasCanceled
+
+    try:
+        python = shutil.which("PythonSlicer") or sys.executable
+        sample_data.make(sample, folder, slicer.util.launchConsoleProcess, tell, python)
+    finally:
+        dialog.close()
 
 
 @parameterNodeWrapper
