@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from CT2MRSynthLib.phantom.anatomy import DISCS, Anatomy
+from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.canal_wall import MIDDLE, CanalWall, Walls
 from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.disc_contour import DiscContour
 from CT2MRSynthLib.phantom.flavum import Flavum
+from CT2MRSynthLib.phantom.foramina import Foramina
 from CT2MRSynthLib.phantom.geometry import Geometry
 from CT2MRSynthLib.phantom.noise import NoiseSpace
 from CT2MRSynthLib.phantom.points import Points
@@ -17,7 +18,6 @@ from CT2MRSynthLib.phantom.sac import SacSize, ThecalSac
 from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.tissues import Label
 
-_DISC_PHASE = np.arange(DISCS) + 0.5
 #: No farther from its middle than this (mm) reaches the canal with its ligament; the wall is nowhere farther.
 _REACH = 21.5
 
@@ -39,13 +39,12 @@ class CanalPainter:
         self.thecal_sac = ThecalSac(anatomy, self.wall, DiscContour(anatomy), self.flavum, rng)
         self.cauda = CaudaEquina(anatomy, rng)
         self.exiting = ExitingRoots(anatomy, self.thecal_sac, self.cauda.leave, rng)
-        # right and left foramen: width, depth, position
-        self._foramina = np.array([11.0, 7.5, 15.5, -5.5]) + rng.normal(0, 1, (2, 4)) * [0.8, 0.7, 0.5, 0.5]
+        self.foramina = Foramina(anatomy, rng)
         self._veins = rng.uniform(0.1, 0.8, 2)
         self._vein_wave = rng.uniform(0, 2 * np.pi, 4)
 
     def sac(self, phase) -> SacSize:
-        """Half-width, half-depth, trefoil share and center's v of the thecal sac at positions along the spine."""
+        """Size and place of the thecal sac at positions along the spine."""
         return self.thecal_sac.size(phase)
 
     def paint(self, canvas: Canvas, points: Points) -> None:
@@ -57,15 +56,21 @@ class CanalPainter:
         # uneven as the bone that bounds it
         uneven = points.field("bone_u", near), points.field("bone_v", near)
         u, v, phase = u[near] + 0.5 * uneven[0], v[near] + 0.5 * uneven[1], phase[near]
-        in_foramen = self._in_foramen(u, v, uneven)
+        in_fat = np.zeros(u.shape, dtype=bool)
+        beside = np.flatnonzero((np.abs(u) > 3) & (np.abs(u) < self.foramina.REACH) & (v > -16) & (v < 8))
+        if beside.size:
+            rough = 0.2 * (uneven[0][beside] + uneven[1][beside])
+            place = u[beside], v[beside], phase[beside]
+            in_fat[beside] = self.foramina.in_fat(*place, rough)
+            self._paint_psoas(canvas, points, near[beside[self.foramina.in_muscle(*place, rough) & ~in_fat[beside]]])
         away = np.hypot(u, v - np.float32(MIDDLE))
         close = np.flatnonzero(away < _REACH)
         theta = np.arctan2(v[close] - np.float32(MIDDLE), u[close])
         walls = self.wall.distances(theta, phase[close])
         dorsal = np.abs(theta + np.float32(np.pi / 2)) < np.radians(108)
         canal = (away[close] < np.minimum(walls.bone, 20.0) + 1.5) & (v[close] < 4) & (dorsal | (np.abs(u[close]) < 13))
-        in_foramen[close[canal]] = True
-        fatty = np.flatnonzero(in_foramen)
+        in_fat[close[canal]] = True
+        fatty = np.flatnonzero(in_fat)
         self._paint_fat(canvas, points, near[fatty], u[fatty], v[fatty], phase[fatty])
         nerve = np.flatnonzero((v > -16) & (np.abs(u) > 3))
         nerve = nerve[self.exiting.inside(u[nerve], v[nerve], phase[nerve])] if nerve.size else nerve
@@ -76,13 +81,14 @@ class CanalPainter:
         central = np.flatnonzero((np.abs(u[close]) < 15) & (away[close] < 16))
         inner = close[central]
         if inner.size:
-            self._paint_sac(canvas, points, near[inner], (u[inner], v[inner], phase[inner]), walls.take(central))
+            self._paint_sac(canvas, points, near[inner], (u[inner], v[inner], phase[inner]))
 
-    def _in_foramen(self, u, v, uneven):
-        side = (u < 0).astype(np.intp)
-        half_width, half_depth, middle_u, middle_v = (self._foramina[:, n].astype(np.float32)[side] for n in range(4))
-        rough = 0.2 * uneven[0] + 0.2 * uneven[1]
-        return ((np.abs(u) - middle_u) / half_width) ** 2 + ((v - middle_v) / half_depth) ** 2 < 1.0 + rough
+    def _paint_psoas(self, canvas: Canvas, points: Points, where) -> None:
+        """Muscle, streaked with fat, in place of fat beside disc and foramen."""
+        where = where[canvas.label[where] == Label.FAT]
+        streak = points.noise(95, (5.0, 5.0, 14.0), where)
+        share = 0.08 + 0.25 * self.anatomy.severity.infiltration + 0.3 * ramp(streak, 0.6, 1.6)
+        canvas.paint(where, Label.MUSCLE, share)
 
     def _paint_fat(self, canvas: Canvas, points: Points, where, u, v, phase) -> None:
         """Fat with strands, and the veins in front of the sac and beside the roots."""
@@ -108,15 +114,13 @@ class CanalPainter:
         band = (thick > 0.35) & (away > walls.bone - thick) & (away < walls.bone + 0.9) & (lateral > 0.35)
         canvas.paint(where[band], Label.LIGAMENT, 0.04)
 
-    def _paint_sac(self, canvas: Canvas, points: Points, where, place, walls: Walls) -> None:
+    def _paint_sac(self, canvas: Canvas, points: Points, where, place) -> None:
         u, v, phase = place
         x, y, z = (c[where] for c in points.position)
         rough = 0.28 * self.noise(82, x, y, z, (7.0, 7.0, 14.0)) + 0.1 * self.noise(83, x, y, z, (2.5, 2.5, 6.0))
-        distance = self.thecal_sac.distance(u, v, phase, walls, rough)
+        distance = self.thecal_sac.distance(u, v, phase, rough)
         canvas.paint(where[distance < 0.25], Label.LIGAMENT, 0.1)
         inside = np.flatnonzero(distance < -0.2)
         if inside.size:
-            u, v, phase = u[inside], v[inside], phase[inside]
-            narrow = np.interp(phase, _DISC_PHASE, self.anatomy.severity.stenosis).astype(np.float32)
-            share = self.cauda.share(u, v, phase, self.thecal_sac.profile(phase), narrow)
+            share = self.cauda.share(u[inside], v[inside], phase[inside], self.thecal_sac)
             canvas.paint(where[inside], Label.CSF, share)

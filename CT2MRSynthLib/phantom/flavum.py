@@ -9,6 +9,8 @@ from CT2MRSynthLib.phantom.canal_wall import Walls
 from CT2MRSynthLib.phantom.shapes import ramp
 
 _DISC_PHASE = np.arange(DISCS) + 0.5
+#: Share of the anatomy's thickness by level: thickest at L4-L5.
+_LEVELS = np.array([0.7, 0.75, 0.82, 0.92, 1.05, 0.95, 0.9])
 
 
 class Flavum:
@@ -60,7 +62,7 @@ class Flavum:
         over = 0.55 + 0.45 * ramp(lateral, 0.0, 0.6) - 0.8 * ramp(lateral, peak + 0.1, peak + 0.75)
         bump = np.exp(-(((lateral - peak) / 0.36) ** 2))
         # a worn ligament buckles into the canal
-        size = at(a.flavum) * side * (over + (0.1 + 0.4 * thick) * bump) + narrow * (1.9 * over + 2.6 * bump)
+        size = at(a.flavum * _LEVELS) * side * (over + (0.1 + 0.4 * thick) * bump) + narrow * (1.9 * over + 2.6 * bump)
         limit = 0.68 * np.minimum(wall, 20.0)
         return (limit * np.tanh(np.maximum(size, 0.0) * _present(phase) / limit)).astype(np.float32)
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from CT2MRSynthLib.phantom.anatomy import Anatomy
-from CT2MRSynthLib.phantom.sac import SacSize, ThecalSac
+from CT2MRSynthLib.phantom.sac import ThecalSac
 from CT2MRSynthLib.phantom.shapes import ramp
 
 #: Where along the spine each root leaves the sac, from L1 to S5: the lower, the higher above its own vertebra.
 _LEAVE = np.array([0.78, 1.76, 2.72, 3.66, 4.55, 5.32, 5.95, 6.4, 6.7, 6.9])
-_FILAMENTS = (3, 3, 4, 4, 4, 3, 2, 2, 1, 1)
+#: Bundles of each nerve that are seen apart.
+_FILAMENTS = (2, 2, 3, 3, 3, 2, 2, 1, 1, 1)
 _THICKNESS = np.array([0.8, 0.85, 0.95, 1.0, 1.1, 1.1, 0.95, 0.75, 0.6, 0.5])
+#: Nodes per vertebra between which roots run straight.
+_NODES = 12
 #: Roots with a way outside the sac of their own: L1 to S2.
 _OUTSIDE = 7
 
@@ -26,61 +29,85 @@ class CaudaEquina:
 
     def __init__(self, anatomy: Anatomy, rng: np.random.Generator):
         self.anatomy = anatomy
-        self.conus_end = float(np.clip(rng.normal(1.25, 0.4), 0.4, 2.3))
-        self._conus = (float(rng.uniform(3.4, 4.6)), float(rng.uniform(-2.0, 0.2)), float(rng.normal(0, 0.4)))
+        self.conus_end = float(np.clip(rng.normal(1.4, 0.4), 0.5, 2.4))
+        self._conus = (float(rng.uniform(3.0, 4.1)), float(rng.uniform(-1.6, 0.4)), float(rng.normal(0, 0.4)))
         self.leave = _LEAVE + rng.normal(0, 0.05, (2, 1)) + rng.normal(0, 0.05, (2, len(_LEAVE)))
-        # how high the layer of roots stands that has sunk to the back of the sac
-        depth = rng.uniform(0.25, 0.62)
-        self._filaments = []
-        for side, sign in enumerate((1.0, -1.0)):
-            for nerve, count in enumerate(_FILAMENTS):
-                turn, layer = rng.normal(0, 0.16), rng.uniform(0, 1)
-                for _ in range(count):
-                    self._filaments.append(
-                        {
-                            "leave": self.leave[side, nerve],
-                            "sign": sign,
-                            "turn": turn + rng.normal(0, 0.13),
-                            "layer": 0.9 - depth * np.clip(layer + rng.normal(0, 0.25), 0, 1.2),
-                            "radius": 0.44 * _THICKNESS[nerve] * rng.uniform(0.7, 1.25),
-                            "wave": rng.uniform(0, 2 * np.pi, 2),
-                            "sway": rng.uniform(0.2, 0.7),
-                        }
-                    )
+        nerve = np.repeat(np.arange(len(_LEAVE)), _FILAMENTS)
+        shape = (2, nerve.size)
+        # how high the layer of roots stands that has sunk to the back of the sac, and how far it reaches to the sides
+        depth, spread = rng.uniform(0.2, 0.75), rng.uniform(0.8, 1.25)
+        self._leave = self.leave[:, nerve].ravel()
+        self._sign = np.repeat([1.0, -1.0], nerve.size)
+        # the nerves of the upper levels lie outside those of the lower ones
+        turn = 0.1 + 0.8 * (1 - nerve / len(_LEAVE)) + rng.normal(0, 0.15, shape)
+        self._turn = np.abs(spread * turn).ravel()
+        self._layer = (0.92 - depth * rng.beta(1.2, 1.6, shape)).ravel()
+        self._radius = (0.5 * _THICKNESS[nerve] * rng.uniform(0.75, 1.25, shape)).ravel()
+        self._wave = rng.uniform(0, 2 * np.pi, (2, 2 * nerve.size))
+        self._sway = rng.uniform(0.15, 0.6, 2 * nerve.size)
 
-    def share(self, u, v, phase, size: SacSize, narrow):
+    def share(self, u, v, phase, sac: ThecalSac):
         """Share of nerve tissue at points in the sac.
 
         Args:
             u, v, phase: Canal coordinates.
-            size: The sac at the points.
-            narrow: Stenosis at the points, 0 to 1: crowded roots wind about.
+            sac: What holds the roots.
         """
+        position = phase * np.float32(_NODES)
+        low = np.floor(position).astype(np.intp)
+        first = int(low.min())
+        nodes = np.arange(first, int(low.max()) + 2) / _NODES
+        places = np.stack(self._places(nodes.astype(np.float32), sac)).astype(np.float32)
+        low, down = low - first, position - low
         share = np.zeros_like(u)
-        low, high = float(phase.min()), float(phase.max())
-        start = self.conus_end - 1.6
-        for f in self._filaments:
-            if low > f["leave"] or high < start:
+        for f in np.flatnonzero((self._leave > nodes[0]) & (self.conus_end - 1.6 < nodes[-1])):
+            (u0, v0), (u1, v1) = places[:, :, f].min(axis=1) - 1.2, places[:, :, f].max(axis=1) + 1.2
+            at = np.flatnonzero((u > u0) & (u < u1) & (v > v0) & (v < v1) & (phase < self._leave[f]))
+            if not at.size:
                 continue
-            here = np.flatnonzero(phase < f["leave"])
-            p = phase[here]
-            # a root about to leave lies at the side, the others behind, those of the sacral nerves in the midline
-            way = np.clip((np.float32(f["leave"]) - p) / 2.4, 0.0, 1.0)
-            angle = np.float32(0.15 + f["turn"]) + np.float32(1.65) * (1.0 - way) ** 2
-            layer = f["layer"] + (0.84 - f["layer"]) * (1.0 - way) ** 4
-            layer = layer * (1 - 0.35 * narrow[here] * (1 - f["layer"]))
-            sway = f["sway"] * (1 + 1.2 * narrow[here])
-            su = sway * np.sin(4.1 * p + np.float32(f["wave"][0]))
-            sv = sway * np.sin(3.3 * p + np.float32(f["wave"][1]))
-            du = u[here] - f["sign"] * np.sin(angle) * layer * size.half_width[here] - su
-            dv = v[here] - size.center[here] + np.cos(angle) * layer * size.half_depth[here] - sv
-            square = (du * du + dv * dv) * np.float32(1 / f["radius"] ** 2)
-            share[here] += np.exp(-square * np.sqrt(square))
-        radius, dorsal, side = self._conus
-        cone = radius * np.sqrt(np.clip((self.conus_end - phase) / 1.2, 0.0, 1.0)) + 1e-3
-        cord = np.hypot(u - side, 1.15 * (v - size.center - dorsal))
-        share += ramp(cone - cord, -0.4, 0.4)
+            fu, fv = places[:, :, f]
+            node, part = low[at], down[at]
+            du = u[at] - fu[node] - (fu[node + 1] - fu[node]) * part
+            dv = v[at] - fv[node] - (fv[node + 1] - fv[node]) * part
+            square = (du * du + dv * dv) * np.float32(1 / self._radius[f] ** 2)
+            share[at] += np.exp(-square * np.sqrt(square))
+        if nodes[0] < self.conus_end:
+            side, center, radius = (values.astype(np.float32) for values in self._cone(nodes, sac))
+            side, center, radius = (c[low] + (c[low + 1] - c[low]) * down for c in (side, center, radius))
+            share += ramp(radius - np.hypot(0.92 * (u - side), 1.1 * (v - center)), -0.4, 0.4) * (radius > 0.1)
         return np.minimum(share, 0.95).astype(np.float32)
+
+    def _places(self, phase, sac: ThecalSac):
+        """u and v of all roots at some positions along the spine, shape (positions, roots)."""
+        stenosis = self.anatomy.severity.stenosis
+        narrow = np.interp(phase, np.arange(len(stenosis)) + 0.5, stenosis)[:, None]
+        middle_u, middle_v, radii = (np.asarray(c) for c in sac.outline(phase))
+        # a root about to leave lies at the side, the others behind, those of the sacral nerves in the midline
+        near_exit = 1.0 - np.clip((self._leave - phase[:, None]) / 2.2, 0.0, 1.0)
+        angle = self._turn + (1.6 - self._turn) * near_exit**2
+        layer = self._layer + (0.86 - self._layer) * near_exit**4
+        # in a narrow canal roots lie everywhere and wind about
+        layer = layer * (1 - 0.4 * narrow * np.cos(self._wave[0]) ** 2)
+        column = ((self._sign * angle - np.pi / 2) % (2 * np.pi)) * (radii.shape[1] - 1) / (2 * np.pi)
+        left = np.minimum(column.astype(np.intp), radii.shape[1] - 2)
+        rows = np.arange(len(phase))[:, None]
+        reach = layer * (radii[rows, left] + (radii[rows, left + 1] - radii[rows, left]) * (column - left))
+        sway = self._sway * (1 + 1.4 * narrow)
+        u = self._sign * np.sin(angle) * reach + sway * np.sin(4.1 * phase[:, None] + self._wave[0])
+        v = -np.cos(angle) * reach + sway * np.sin(3.3 * phase[:, None] + self._wave[1])
+        u, v = u + middle_u[:, None], v + middle_v[:, None]
+        side, center, cone = (c[:, None] for c in self._cone(phase, sac))
+        away = np.maximum(np.hypot(u - side, v - center), 0.1)
+        push = np.where(cone > 0.1, np.maximum((cone + 0.7) / away, 1.0), 1.0)
+        return side + (u - side) * push, center + (v - center) * push
+
+    def _cone(self, phase, sac: ThecalSac):
+        """u, v and radius of the conus."""
+        radius, dorsal, side = self._conus
+        size = sac.size(phase)
+        taper = np.sqrt(np.clip((self.conus_end - phase) / 0.55, 0.0, 1.0))
+        # a narrow sac leaves it little room
+        return size.side + side, size.center + dorsal, np.minimum(radius, 0.62 * size.half_depth) * taper
 
 
 class ExitingRoots:
@@ -129,7 +156,7 @@ class ExitingRoots:
             du = u[reach] * sign - np.interp(p, way, wu).astype(np.float32)
             dv = v[reach] - np.interp(p, way, wv).astype(np.float32)
             swollen = np.exp(-(((p - ganglion) / np.float32(0.12)) ** 2))
-            radius = thick * (1.0 + 0.95 * size * swollen)
+            radius = thick * (1.0 + 0.95 * size * swollen + 0.25 * (p > ganglion))
             # cut across its oblique way, a root is longer from side to side and from back to front
             oblique = 0.35 * (p > way[2])
             longer, shorter = du + oblique * dv, dv - oblique * du

@@ -1,35 +1,43 @@
-"""The thecal sac: an outline of its own that yields to discs, ligaments and bone."""
+"""The thecal sac: a rounded outline of its own that yields to discs, ligaments and bone."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
+from scipy import ndimage
 
 from CT2MRSynthLib.phantom.anatomy import DISCS, Anatomy
 from CT2MRSynthLib.phantom.canal_wall import MIDDLE, CanalWall, Walls
 from CT2MRSynthLib.phantom.disc_contour import DiscContour
 from CT2MRSynthLib.phantom.flavum import Flavum
-from CT2MRSynthLib.phantom.shapes import ramp, smooth_max
+from CT2MRSynthLib.phantom.shapes import ramp
 
 _DISC_PHASE = np.arange(DISCS) + 0.5
 #: The sac never becomes smaller than this, mm: half-width and half-depth.
 _LEAST = (3.2, 2.6)
 #: Nodes per vertebra at which the sac is measured.
-_NODES = 16
+_NODES = 12
+#: Directions from the sac's middle in which it is measured, and the distances (mm) at which room is looked for.
+_ANGLES = np.radians(np.arange(0.0, 360.0, 10.0)).astype(np.float32)
+_RADII = np.arange(2.0, 14.5, 0.9, dtype=np.float32)
+#: Where across the canal (mm) it is looked for what pushes the sac.
+_ACROSS = (-6.0, 0.0, 6.0)
+#: Trefoil share by level: round above, a rounded triangle below.
+_TRIANGLE = np.array([0.0, 0.01, 0.03, 0.05, 0.06, 0.05, 0.03])
 
 
 class SacSize(NamedTuple):
-    """Half-width, half-depth, trefoil share and v of the middle of the sac, mm, at positions along the spine."""
+    """Half-width, half-depth and the position (u, v) of the middle of the sac, mm, at positions along the spine."""
 
     half_width: np.ndarray
     half_depth: np.ndarray
-    trefoil: np.ndarray
+    side: np.ndarray
     center: np.ndarray
 
 
 class ThecalSac:
-    """The sac of one subject.
+    """The sac of one subject: its radius by direction at nodes along the spine, measured when first asked for.
 
     Args:
         anatomy: Sizes and severities.
@@ -45,66 +53,53 @@ class ThecalSac:
         self.anatomy, self.wall, self.contour, self.flavum = anatomy, wall, contour, flavum
         fatty = rng.uniform(0.15, 1.0) * (0.6 + 0.8 * anatomy.severity.fatness)
         levels = np.array([0.5, 0.6, 0.8, 1.0, 1.2, 1.5, 1.8])
-        self._dorsal_fat = np.clip(3.4 * fatty * levels * rng.uniform(0.6, 1.4, DISCS), 0.3, 7.5)
+        self._dorsal_fat = np.clip(2.6 * fatty * levels * rng.uniform(0.6, 1.4, DISCS), 0.3, 6.5)
         self._lateral_fat = np.clip(
-            np.array([0.2, 0.2, 0.3, 0.4, 0.7, 1.4, 2.8]) * (0.3 + 1.2 * fatty) * rng.uniform(0.4, 1.6, (2, DISCS)),
+            np.array([0.2, 0.2, 0.3, 0.4, 0.6, 1.1, 2.6]) * (0.2 + 1.0 * fatty) * rng.uniform(0.4, 1.6, (2, DISCS)),
             0,
-            5,
+            4,
         )
         self._ventral_fat = np.array([0, 0, 0, 0, 0.2, 1.6, 2.5]) * rng.uniform(0.0, 1.6) * (0.4 + fatty)
         self._side = rng.normal(0, 0.45) + rng.normal(0, 0.3, DISCS)
-        self._power = np.clip(rng.normal(2.25, 0.15, DISCS), 1.95, 2.6)
-        self._twist = rng.normal(0, 0.12, DISCS)
-        self._measured = np.full((8 * _NODES, 4), np.nan)
+        self._power = np.clip(rng.normal(2.1, 0.12, DISCS), 1.9, 2.4)
+        self._twist = rng.normal(0, 0.1, DISCS)
         self._end = float(np.clip(rng.normal(7.1, 0.3), 6.6, 7.8))
+        # per node: half-width, half-depth, u and v of the middle, then the radii; one more column closes the circle
+        self._table = np.full((8 * _NODES + 1, 4 + len(_ANGLES) + 1), np.nan, dtype=np.float32)
 
     def size(self, phase) -> SacSize:
-        """The sac as measured in the midline and across the middle; points of the landmark lie there."""
-        phase = np.asarray(phase, dtype=np.float32)
-        half_width, half_depth, trefoil, own = self._own(phase)
-        zero = np.zeros_like(phase)
-        down = np.full_like(phase, -np.pi / 2)
-        front = np.minimum(self._front(zero, phase), own + half_depth * (1 - 0.3 * trefoil))
-        inner = self._inner(down, phase, self.wall.distances(down, phase))
-        back = np.maximum(MIDDLE - inner, own - half_depth * (1 + trefoil))
-        center = np.minimum((front + back) / 2, front - _LEAST[1])
-        sides = [self._reach(np.float32(angle), phase, center) for angle in (-0.2, 0.2 - np.pi)]
-        half_width = np.maximum(np.minimum(half_width, (sides[0] + sides[1]) / 2), _LEAST[0])
-        return SacSize(half_width, np.maximum((front - back) / 2, _LEAST[1]), trefoil, center)
+        """Size and place at positions along the spine; points of the landmark lie there."""
+        position, low = self._node(phase)
+        share = (position - low)[:, None]
+        return SacSize(*(self._table[low, :4] * (1 - share) + self._table[low + 1, :4] * share).T)
 
-    def distance(self, u, v, phase, walls: Walls, rough=0.0):
+    def distance(self, u, v, phase, rough=0.0):
         """Signed distance of the outline in mm, negative inside.
 
         Args:
             u, v, phase: Canal coordinates.
-            walls: The bony canal in the points' directions.
             rough: Unevenness of the outline, mm.
         """
-        half_width, half_depth, trefoil, own = self._own(phase)
-        # no sac is quite symmetric
-        du = (u - self._at(self._side, phase)) / half_width
-        dv = (v - own) / half_depth + self._at(self._twist, phase) * du
-        power = self._at(self._power, phase)
-        radius = (np.abs(du) ** power + np.abs(dv) ** power) ** (1 / power)
-        limit = 1.0 + trefoil * np.sin(3.0 * np.arctan2(dv, du))
-        shape = (radius - limit) * np.minimum(half_width, half_depth)
-        theta = np.arctan2(v - np.float32(MIDDLE), u)
-        inner = np.hypot(u, v - np.float32(MIDDLE)) - self._inner(theta, phase, walls)
-        shape = smooth_max(shape, inner, 2.0)
-        shape = smooth_max(shape, v - self._front(u, phase), 1.6) + rough
-        # even in the narrowest canal some of it stays open
-        rest = (np.hypot(u / _LEAST[0], (v - self.profile(phase).center) / _LEAST[1]) - 1.0) * _LEAST[1]
-        return np.maximum(np.minimum(shape, rest), (phase - np.float32(self._end)) * 8.0)
+        position, low = self._node(phase)
+        down = position - low
+        width = self._table.shape[1]
+        flat, row = self._table.ravel(), low * width
+        du, dv = (c - (flat[row + n] + (flat[row + width + n] - flat[row + n]) * down) for c, n in ((u, 2), (v, 3)))
+        column = (np.arctan2(dv, du) * np.float32(len(_ANGLES) / (2 * np.pi))) % len(_ANGLES)
+        left = np.minimum(column.astype(np.intp), len(_ANGLES) - 1)
+        right, first = column - left, row + 4 + left
+        above = flat[first] + (flat[first + 1] - flat[first]) * right
+        first = first + width
+        below = flat[first] + (flat[first + 1] - flat[first]) * right
+        shape = np.sqrt(du * du + dv * dv) - (above + (below - above) * down) + rough
+        return np.maximum(shape, (phase - np.float32(self._end)) * 8.0)
 
-    def profile(self, phase) -> SacSize:
-        """``size`` at many points, interpolated between nodes that are measured when first asked for."""
-        position = np.clip(phase * _NODES, 0, len(self._measured) - 1)
-        nodes = np.arange(int(position.min()), min(int(position.max()) + 2, len(self._measured)))
-        new = nodes[np.isnan(self._measured[nodes, 0])]
-        if new.size:
-            self._measured[new] = np.stack(self.size(new / _NODES), axis=1)
-        known = self._measured[nodes]
-        return SacSize(*(np.interp(position, nodes, known[:, n]).astype(np.float32) for n in range(4)))
+    def outline(self, phase):
+        """Outlines at some positions: u and v of the middle, and the radii in the directions 0, 10, ... 360 degrees."""
+        position, low = self._node(phase)
+        share = (position - low)[:, None]
+        known = self._table[low] * (1 - share) + self._table[low + 1] * share
+        return known[:, 2], known[:, 3], known[:, 4:]
 
     def fat_gap(self, theta, phase):
         """Epidural fat between the sac and ligament or bone, mm."""
@@ -121,20 +116,75 @@ class ThecalSac:
         narrow = self._near(phase) * self._at(self.anatomy.severity.stenosis, phase)
         return (dorsal + side) * (1 - 0.88 * narrow) + 0.2
 
+    def _node(self, phase):
+        """Position among the nodes and the one before it; they and the next are measured."""
+        position = np.clip(np.asarray(phase, dtype=np.float32) * _NODES, 0, len(self._table) - 1.001)
+        low = position.astype(np.intp)
+        if low.size:
+            nodes = np.arange(int(low.min()), int(low.max()) + 2)
+            new = nodes[np.isnan(self._table[nodes, 0])]
+            if new.size:
+                self._table[new] = self._measured((new / _NODES).astype(np.float32))
+        return position, low
+
+    def _measured(self, phase) -> np.ndarray:
+        """Rows of the table: the sac's own outline, scaled to its area in the room that there is, and rounded."""
+        half_width, half_depth, trefoil = self._own(phase)
+        zero, down = np.zeros_like(phase), np.full_like(phase, -np.pi / 2)
+        front = self._front(zero, phase)
+        back = MIDDLE - self._inner(down, phase, self.wall.distances(down, phase))
+        # room behind is filled in part, the rest by fat
+        spare = np.clip((front - back) / 2 - half_depth, -20.0, 3.5)
+        depth = np.maximum(half_depth + np.where(spare > 0, 0.45 * spare, spare), _LEAST[1])
+        side = self._at(self._side, phase)
+        center = np.minimum(front - depth * (1 - trefoil), front - _LEAST[1])
+        free = self._room(side, center, phase)
+        own = self._outline(half_width, depth, trefoil, phase)
+        least = self._outline(*(np.full_like(phase, size) for size in _LEAST), zero, phase)
+        # a sac that lacks room on one side takes it on another, though not all
+        push = np.max([self.contour.notch(zero + x, phase) - self.contour.back(zero + x, phase) for x in _ACROSS], 0)
+        scale, wanted = np.ones_like(phase), half_width * half_depth * (1 - 0.035 * np.minimum(push, 8.0))
+        for _ in range(3):
+            radius = np.minimum(_rounded(np.minimum(free, own * scale[:, None])), free + 0.3)
+            scale = scale * np.clip(np.sqrt(wanted / np.mean(radius**2, axis=1)), 0.8, 1.2)
+        radius = np.maximum(radius, least)
+        u, v = radius * np.cos(_ANGLES), radius * np.sin(_ANGLES)
+        sizes = [(u.max(1) - u.min(1)) / 2, (v.max(1) - v.min(1)) / 2, side, center]
+        return np.column_stack([*sizes, radius, radius[:, 0]])
+
+    def _room(self, side, center, phase) -> np.ndarray:
+        """Distances from the sac's middle at which discs, ligament or fat begin, mm."""
+        u = side[:, None, None] + np.cos(_ANGLES)[:, None] * _RADII
+        v = center[:, None, None] + np.sin(_ANGLES)[:, None] * _RADII
+        shape, phase = u.shape, np.broadcast_to(phase[:, None, None], u.shape).ravel()
+        u, v = u.ravel(), v.ravel()
+        theta = np.arctan2(v - np.float32(MIDDLE), u)
+        inner = self._inner(theta, phase, self.wall.distances(theta, phase))
+        over = np.maximum(np.hypot(u, v - np.float32(MIDDLE)) - inner, v - self._front(u, phase)).reshape(shape)
+        over[..., -1] = np.maximum(over[..., -1], 0.01)
+        hit = np.maximum((over > 0).argmax(axis=2), 1)[..., None]
+        after, before = (np.take_along_axis(over, hit - n, 2)[..., 0] for n in range(2))
+        way = np.clip(-before / np.maximum(after - before, 1e-3), 0.0, 1.0)
+        return _RADII[hit[..., 0] - 1] + way * (_RADII[1] - _RADII[0])
+
+    def _outline(self, half_width, half_depth, trefoil, phase) -> np.ndarray:
+        """The sac's own radii: a superellipse, more or less a triangle with its tip behind."""
+        du, dv = np.cos(_ANGLES) / half_width[:, None], np.sin(_ANGLES) / half_depth[:, None]
+        # no sac is quite symmetric
+        dv = dv + self._at(self._twist, phase)[:, None] * du
+        power = self._at(self._power, phase)[:, None]
+        radius = (np.abs(du) ** power + np.abs(dv) ** power) ** (-1 / power)
+        return radius * (1.0 + trefoil[:, None] * np.sin(3.0 * np.arctan2(dv, du)))
+
     def _own(self, phase):
-        """Half-width, half-depth, trefoil share and v of the middle, before anything presses on the sac."""
+        """Half-width, half-depth and trefoil share before anything presses on the sac."""
         a, s = self.anatomy, self.anatomy.severity
         narrow = self._at(s.stenosis, phase) * self._near(phase)
         last = np.sqrt(np.clip((np.float32(self._end) - phase) / 0.8, 0.02, 1.0))
         half_width = self._at(a.sac_width, phase) / 2 * (1 - 0.3 * narrow) * last
-        half_depth = self._at(a.sac_depth, phase) / 1.75 * (1 - 0.2 * narrow) * last
-        trefoil = (0.02 + self._at(a.sac_trefoil, phase)) * (1 + 0.9 * narrow) + 0.03 * narrow
-        zero = np.zeros_like(phase)
-        rim = self.contour.notch(zero, phase)
-        # a sac that is pushed gives way into the fat behind it
-        push = rim - self.contour.back(zero, phase)
-        # its front is flattened by bodies and discs
-        return half_width, half_depth, trefoil, 0.8 * rim - 0.3 * push - self._gap(phase) - 0.84 * half_depth
+        half_depth = self._at(a.sac_depth, phase) / 2 * (1 - 0.2 * narrow) * last
+        trefoil = self._at(_TRIANGLE + a.sac_trefoil, phase) * (1 + 0.6 * narrow) + 0.02 * narrow
+        return half_width, half_depth, trefoil
 
     def _gap(self, phase):
         """Distance of the sac from bodies and discs: wider behind the bodies, where the veins leave them."""
@@ -153,11 +203,6 @@ class ThecalSac:
         narrow = self._near(phase) * self._at(self.anatomy.severity.stenosis, phase)
         return np.maximum(inner * (1 - 0.25 * narrow), 3.0)
 
-    def _reach(self, theta, phase, center):
-        theta = np.full_like(phase, theta)
-        inner = self._inner(theta, phase, self.wall.distances(theta, phase))
-        return np.maximum(inner * np.abs(np.cos(theta)) - 0.1 * np.abs(center - MIDDLE), _LEAST[0])
-
     @staticmethod
     def _at(values, phase):
         return np.interp(phase, _DISC_PHASE, values).astype(np.float32)
@@ -166,3 +211,8 @@ class ThecalSac:
     def _near(phase):
         """1 at discs, 0 behind bodies."""
         return np.exp(-(((phase - np.floor(phase) - np.float32(0.5)) / np.float32(0.22)) ** 2))
+
+
+def _rounded(radius: np.ndarray) -> np.ndarray:
+    """Radii without corners. A mean of inverse distances goes straight across what juts in."""
+    return 1.0 / ndimage.gaussian_filter1d(1.0 / radius, 1.6, axis=1, mode="wrap")
