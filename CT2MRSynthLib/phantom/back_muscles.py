@@ -49,14 +49,21 @@ class BackMuscles:
         self._tip = float(anatomy.scale**0.7 * rng.normal(1.0, 0.03) * (1 - 0.03 * old))
         self._lateral = (rng.normal(0.0, 2.5) + rng.normal(0, 1.0, 2)).astype(np.float32)
         self._start = (13.5 + rng.normal(0.0, 1.3) + rng.normal(0.0, 0.8, 2)).astype(np.float32)
-        self._oblique = (rng.normal(0.0, 0.08) + rng.normal(0.0, 0.05, 2)).astype(np.float32)
-        self._sway = np.abs(rng.normal(0.0, 1.2, 2)).astype(np.float32)
+        # the plane in front of the erector spinae: where it is farthest ventral, near the tips of the transverse
+        # processes, how far it falls back from there to the facets, and how soon it turns to the lateral edge
+        self._apex = (rng.uniform(33.0, 46.0) + rng.normal(0.0, 2.5, 2)).astype(np.float32)
+        self._drop = np.clip(rng.normal(4.0, 2.5) + rng.normal(0.0, 2.0, 2), 0.0, 10.0).astype(np.float32)
+        self._turn = np.clip(rng.uniform(0.0, 0.8) + rng.normal(0.0, 0.12, 2), 0.0, 0.9).astype(np.float32)
+        self._sway = np.abs(rng.normal(0.0, 1.6, 2)).astype(np.float32)
         self._sway_phase = rng.uniform(0, 2 * np.pi, 2).astype(np.float32)
         self._flat = float(rng.uniform(0.45, 1.1))
         self._front = rng.normal(0.0, 1.8, 2).astype(np.float32)
         self._back = (rng.normal(0.0, 2.2) + rng.normal(0.0, 1.5, 2)).astype(np.float32)
         self._bow = (rng.normal(4.0, 2.5) + rng.normal(0.0, 2.0, 2)).astype(np.float32)
-        self._open = (rng.normal(-0.1, 0.7) + rng.normal(0.0, 0.35, 2)).astype(np.float32)
+        self._open = (rng.normal(-0.3, 0.7) + rng.normal(0.0, 0.45, 2)).astype(np.float32)
+        self._open_sway = np.abs(rng.normal(0.0, 0.5, 2)).astype(np.float32)
+        # fine fat between the fibers: little in the young and in most, much in a few
+        self._marbling = float(0.05 + 0.022 * rng.gamma(1.5, 0.67) * (0.3 + 1.2 * old) + 0.05 * s.infiltration)
         # in the young the clefts are thin even where they gape
         self._worn = float(0.5 + 0.4 * old + 0.25 * s.infiltration + 0.1 * s.fatness)
         self._second = rng.normal(0.0, 4.0, (2, 2)).astype(np.float32)
@@ -67,10 +74,13 @@ class BackMuscles:
     def plane(self, s: Section) -> np.ndarray:
         """Distance in front of the ventral surface: the middle layer of the thoracolumbar fascia, which runs from the
         transverse processes outward and backward to the lateral edge."""
-        square = np.minimum(s.u / self._extent(s), 1.3) ** 2
         start = self._start[s.side] + self._sway[s.side] * np.sin(2.2 * s.phase + self._sway_phase[s.side])
-        oblique = self._oblique[s.side] * (s.u - 34.0)
-        return s.v + start + oblique - (start + self._edge(s)) * (0.3 + 0.7 * square) * square - 0.8 * s.ripple
+        apex, early = self._apex[s.side], self._turn[s.side]
+        outward = np.clip((s.u - apex) / (self._extent(s) - apex), 0.0, 1.6)
+        outward = outward * (early + (1.0 - early) * outward)
+        inward = np.clip((apex - s.u) / (apex - 20.0), 0.0, 1.2)
+        back = self._drop[s.side] * inward * inward - (start + self._edge(s)) * outward
+        return s.v + start + back - 1.0 * s.ripple - 1.3 * s.wave
 
     def distance(self, s: Section, plane) -> tuple[np.ndarray, np.ndarray]:
         """Approximate signed distance to the whole compartment, negative inside, and that to its dorsal surface."""
@@ -111,10 +121,12 @@ class BackMuscles:
         fat = ramp(mixed, level - 0.6, level + 0.9) * (0.6 + 0.38 * np.minimum(local, 1.0))
         thin = (1 - ramp(np.abs(streak - 0.35), 0.04, 0.16)) * np.clip(0.5 + 0.5 * patch, 0, 1.2)
         fat = np.maximum(fat, thin * (0.16 + 0.35 * infiltration))
-        fat = np.maximum(fat, self._septa(s, cleft, wander, grain, low))
+        fat = np.maximum(fat, self._septa(s, cleft, wander, grain, streak, low))
         pads = np.maximum(self._pads(s, lamina, low), self._under_aponeurosis(s, dorsal))
         fat = np.maximum(fat, ramp(pads + 0.18 * grain, 0.40, 0.80))
-        return np.clip(np.maximum(fat, 0.05 + 0.035 * mixed + 0.05 * infiltration), 0, 1)
+        # marbling: thin lamellae along the fibers, more in some patches than in others
+        lamella = np.clip(1.0 + 0.36 * mixed + 0.16 * patch, 0.3, 2.0)
+        return np.clip(np.maximum(fat, self._marbling * lamella * lamella), 0, 1)
 
     def _at(self, name: str, s: Section) -> np.ndarray:
         return self._sizes.at(name, s.rows)
@@ -149,24 +161,26 @@ class BackMuscles:
         share = share * infiltration * (0.75 + 0.5 * infiltration)
         return 0.04 + 0.10 * deep * inner + share * np.clip(1 + 0.28 * patch, 0.4, 1.6)
 
-    def _septa(self, s: Section, cleft, wander, grain, low) -> np.ndarray:
-        """The clefts on both sides of the longissimus: open, narrow, or closed from place to place."""
+    def _septa(self, s: Section, cleft, wander, grain, streak, low) -> np.ndarray:
+        """The clefts on both sides of the longissimus: open, narrow, or closed from place to place, with frayed edges
+        where fat runs from them between the bundles of fibers."""
         severity = self.anatomy.severity
-        wide = 1.7 * severity.infiltration + 0.7 * severity.fatness + 1.0 * s.gape - 0.45 + 0.3 * grain
-        first = wide + self._open[s.side] + 0.8 * low - 0.2
+        wide = 1.7 * severity.infiltration + 0.7 * severity.fatness + 1.4 * s.gape - 0.75 + 0.5 * grain
+        sway = self._open_sway[s.side] * np.sin(2.9 * s.phase + self._sway_phase[s.side])
+        first = wide + self._open[s.side] + sway + 0.8 * low - 0.2
+        fray = 0.55 * grain + 0.35 * streak
+        full = np.clip(0.85 + 0.22 * grain + 0.15 * streak, 0.3, 1.0)
         depth = np.clip((s.v + 20.0) / (self._dorsal(s) + 20.0), 0, 1)
         ends = self._second[:, s.side]
         front, back = self._at("second_front", s) + ends[0], self._at("second_back", s) + ends[1]
         second = s.u - (front + (back - front) * depth) * self._width[s.side] + 3.0 * wander
         result = np.zeros_like(cleft)
-        for across, width, full in (
-            (cleft, first, 0.95),
-            (second, 0.7 * wide + self._second_open[s.side] - 0.5 * low, 0.8),
-        ):
+        hint = np.clip(0.08 + 0.1 * s.gape, 0.0, 0.2)
+        for across, width in ((cleft, first), (second, 0.7 * wide + self._second_open[s.side] - 0.5 * low)):
             width = self._worn * np.maximum(width, 0.0)
-            line = (1 - ramp(np.abs(across + 0.35 * grain), 0.45 * width, width + 0.35)) * full
-            # even a closed cleft has its thin layer of fascia and fat
-            result = np.maximum(result, line * ramp(width, 0.0, 0.5) + 0.15 * line)
+            line = (1 - ramp(np.abs(across + fray), 0.35 * width, width + 0.5)) * full
+            # some closed clefts show a thin layer of fascia and fat
+            result = np.maximum(result, line * np.maximum(ramp(width, 0.0, 0.6), hint))
         return result
 
     def _pads(self, s: Section, lamina, low) -> np.ndarray:

@@ -31,7 +31,7 @@ class Section:
         side: 0 the patient's right, 1 left.
         phase, rows: Position along the spine, and its row in level tables.
         gape: Random field: where planes between muscles open (high) or close.
-        ripple: Random field that makes outlines uneven.
+        ripple, wave: Random fields that make outlines uneven, finely and over some centimeters.
     """
 
     where: np.ndarray
@@ -42,6 +42,7 @@ class Section:
     rows: np.ndarray
     gape: np.ndarray
     ripple: np.ndarray
+    wave: np.ndarray
 
     @classmethod
     def of(cls, points: Points, turns: LevelTable, covered: np.ndarray) -> Section | None:
@@ -69,6 +70,7 @@ class Section:
             rows,
             points.field("gape", where),
             points.field("back", where),
+            points.field("patch", where),
         )
 
     def take(self, part: np.ndarray) -> Section:

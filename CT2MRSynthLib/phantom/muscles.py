@@ -37,8 +37,10 @@ class MusclePainter:
         self._turns = LevelTable(np.arange(len(anatomy.rotation)), {"turn": np.radians(anatomy.rotation)})
         s = anatomy.severity
         self._plane_width = float(
-            rng.normal(-0.8, 0.4) + 1.0 * s.fatness + 0.5 * (s.age - 22) / 64 + 0.5 * s.infiltration
+            rng.normal(-0.9, 0.5) + 0.9 * s.fatness + 0.5 * (s.age - 22) / 64 + 0.5 * s.infiltration
         )
+        # where the layers of the fascia part at the lateral edge lies more fat, on one side more than on the other
+        self._lateral_fat = np.clip(rng.normal(1.3, 0.8) + rng.normal(0.0, 0.7, 2), 0.0, 3.5).astype(np.float32)
 
     def paint(self, canvas: Canvas, points: Points) -> None:
         """Paint all muscles."""
@@ -81,9 +83,11 @@ class MusclePainter:
     def _planes(self, s: Section, seam) -> np.ndarray:
         """Share of fat at the border of two muscles: open planes where fat separates them, else a thin fascia."""
         lateral = np.clip((s.u - 45.0) / 40.0, 0, 1)
-        width = self._plane_width + 1.0 * s.gape + 2.0 * lateral
-        open_ = 1 - ramp(seam, width - 0.3, width + 0.3)
-        return np.maximum(open_, 0.16 * (1 - ramp(seam, 0.15, 0.5)))
+        width = self._plane_width + 1.3 * s.gape + self._lateral_fat[s.side] * lateral
+        open_ = 1 - ramp(seam, width - 0.4, width + 0.5)
+        # where they touch, the fascia between them is now visible, now not
+        closed = np.clip(0.08 + 0.1 * s.gape + 0.08 * s.wave, 0.0, 0.25)
+        return np.maximum(open_, closed * (1 - ramp(seam, 0.15, 0.6)))
 
     def _paint_front(self, canvas: Canvas, section: Section, points: Points, hit, distance, seam) -> None:
         if not hit.size:

@@ -44,6 +44,10 @@ class PsoasGroup:
         self._psoas = (size * np.clip(rng.normal(1.0, 0.05, 2), 0.88, 1.12)).astype(np.float32)
         shrunk = 1 - 0.12 * (s.age - 22) / 64
         self._quadratus = (size**0.5 * shrunk * np.clip(rng.normal(1.0, 0.13, 2), 0.7, 1.3)).astype(np.float32)
+        # from a flat plate to a block that is thickest at the tips of the transverse processes
+        block = rng.uniform(0.0, 1.0) + rng.normal(0.0, 0.12, 2)
+        self._thick = (self._quadratus * (0.75 + 0.75 * np.clip(block, 0, 1.2))).astype(np.float32)
+        self._taper = (0.05 + 0.45 * np.clip(block + rng.normal(0.0, 0.2), 0, 1)).astype(np.float32)
         self._lean = rng.normal(0.0, 0.10, 2).astype(np.float32)
         self._forward = (rng.normal(0.0, 1.8) + rng.normal(0.0, 0.7, 2)).astype(np.float32)
         self._outward = (rng.normal(0.0, 1.2) + rng.normal(0.0, 0.6, 2)).astype(np.float32)
@@ -74,15 +78,13 @@ class PsoasGroup:
             ripple: Random field that makes outlines uneven.
         """
         k = self._quadratus[s.side]
-        thick = self._at("quadratus_thick", s) * k
+        du = s.u - self._at("quadratus_out", s) * self.anatomy.scale**0.5
+        width = self._at("quadratus_width", s) * k
+        slim = 1.0 - self._taper[s.side] * np.clip(du / width, -1.0, 1.0)
+        thick = self._at("quadratus_thick", s) * self._thick[s.side] * slim
         # lies on the fascia medially and leaves it where the erector spinae turns backward
         height = np.minimum(plane, s.v + 18.0 + self._slope[s.side] * (s.u - 42.0))
-        shape = superellipse(
-            s.u - self._at("quadratus_out", s) * self.anatomy.scale**0.5,
-            height - thick,
-            self._at("quadratus_width", s) * k,
-            thick,
-        )[0]
+        shape = superellipse(du, height - thick, width, thick)[0]
         thick = self._at("between_thick", s) * self._between[s.side]
         middle = self._bodies.at("width", s.rows) + np.float32(13.0)
         between = superellipse(s.u - middle, plane - thick, 15.0, thick)[0]
@@ -101,7 +103,8 @@ class PsoasGroup:
         across = dv + 0.5 * half_length - 0.25 * du + 0.9 * streak
         plexus = np.exp(-((across / 1.3) ** 2) - ((du + 0.25 * half_width) / (0.45 * half_width)) ** 2)
         fatty = np.maximum(fatty, plexus * np.clip(self._plexus[s.side] + 0.3 * infiltration + 0.25 * s.gape, 0, 0.65))
-        return np.maximum(fatty, np.clip(0.03 + 0.025 * streak + 0.06 * infiltration, 0, 0.2))
+        lamella = np.clip(1.0 + 0.4 * streak + 0.25 * s.wave, 0.3, 2.0)
+        return np.maximum(fatty, (0.027 + 0.05 * infiltration) * lamella * lamella)
 
     def _at(self, name: str, s: Section) -> np.ndarray:
         return self._sizes.at(name, s.rows)

@@ -106,7 +106,7 @@ def test_multifidus_fills_the_groove_at_the_lower_levels():
     share = []
     for phase in (1.5, 3.5, 5.5):
         at = flat + np.float32(phase)
-        section = Section(np.arange(u.size), u, v, flat.astype(np.intp), at, LevelTable.rows(at), flat, flat)
+        section = Section(np.arange(u.size), u, v, flat.astype(np.intp), at, LevelTable.rows(at), flat, flat, flat)
         share.append(np.mean([np.mean(painter.back.cleft(section, flat) < 0) for painter in painters]))
     assert share[0] < 0.35 and share[2] > 0.5 and np.all(np.diff(share) > 0.05)
 
