@@ -5,12 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from CT2MRSynthLib.phantom.anatomy import Anatomy
-from CT2MRSynthLib.phantom.shapes import smooth_min
+from CT2MRSynthLib.phantom.shapes import smooth_max, smooth_min
 
 #: Sides in the order of the anatomy's arrays: right (u > 0), left.
 SIDES = (1.0, -1.0)
 #: Curvature of the joint line in 1/mm per disc: C-shaped at the upper levels, nearly straight at L5-S1.
 _CURVE = (0.040, 0.038, 0.034, 0.028, 0.020, 0.011)
+
+#: Distance of the middle of the joints from the back of the disc, mm.
+_BEHIND = 14.7
+#: Number of the stream of random numbers of the faces' curvature.
+_STREAM = 65
 
 
 def _turn(degrees: float) -> tuple[float, float]:
@@ -49,7 +54,9 @@ class Facet:
         self._gap = float((1.0 - 0.68 * worn) * rng.uniform(0.75, 1.1))
         self._wedge = float(rng.normal(0.0, 0.03))
         self.fluid = float(0.75 * rng.random() ** 1.5)
-        self.ventral = (7.0 * rng.uniform(0.9, 1.1) * size + swell[0], 6.6 * rng.uniform(0.9, 1.1) * size + swell[1])
+        # the tip of the superior process comes near to the disc
+        long = 7.8 + 1.6 * low
+        self.ventral = (long * rng.uniform(0.85, 1.15) * size + swell[0], 6.6 * rng.uniform(0.9, 1.1) * size + swell[1])
         self.dorsal = (8.4 * rng.uniform(0.85, 1.1) * size + swell[2], 7.3 * rng.uniform(0.88, 1.15) * size + swell[3])
         self.thick = (
             (5.6 + 2.4 * low) * float(rng.uniform(0.85, 1.2)) * size + 1.0 * worn,
@@ -60,6 +67,8 @@ class Facet:
         # the inferior process ends in a face that looks straight back, and goes on in that of the lamina
         back = float(np.clip(rng.normal(0, 10) - a.facet_angle[disc, side], -58, 5))
         self._dorsal_face = _turn(rng.uniform(30, 65)), _turn(back)
+        # no face is flat: convex, seldom hollow
+        self._round = np.random.default_rng([a.seed, _STREAM, disc, side]).uniform(-0.01, 0.07, 2).tolist()
         self._taper = rng.uniform(0.12, 0.3, 2).tolist()
         self._tip = (float(rng.uniform(6.5, 10.0)) * size, float(rng.uniform(8.5, 12.0)) * size)
         self._slant = rng.uniform(-0.35, 0.35, 2).tolist()
@@ -74,7 +83,7 @@ class Facet:
 
     def near(self, u, v, w) -> np.ndarray:
         """Indices of points (frame of the disc, mm) that the joint or its processes may reach."""
-        su, dv = self.sign * u, v + (15.3 - self.offset)
+        su, dv = self.sign * u, v + (_BEHIND - self.offset)
         box = (su > max(self.apart - self.reach, 1.0)) & (su < self.apart + self.reach) & (np.abs(w) < 21)
         return np.flatnonzero(box & (np.abs(dv) < self.reach))
 
@@ -89,7 +98,7 @@ class Facet:
             across, across of the outer surfaces (they follow the curved joint only in part), along.
         """
         du = self.sign * u - self.apart
-        dv = v + (15.3 - self.offset)
+        dv = v + (_BEHIND - self.offset)
         along = dv * self.cos - du * self.sin
         flat = du * self.cos + dv * self.sin + self.lean * w
         bend = self.curve * along * along + self.hook * np.maximum(along - 2.5, 0.0) ** 2
@@ -104,10 +113,12 @@ class Facet:
         edge = 1.0 + 0.5 * self.worn
         taper = self._taper[0] * np.maximum(w + 3.0, 0.0)
         cos, sin = self._ventral_face[0]
-        ventral = (outer - edge) * cos + (along - self.ventral[0]) * sin
+        # where the joint is hollow no sharp edge may run on in front of it
+        ventral = np.maximum((outer - edge) * cos + (along - self.ventral[0]) * sin, along - self.ventral[0] - 0.5)
         cos, sin = self._dorsal_face[0]
-        dorsal = (outer - edge - 0.8) * cos - (along + self.dorsal[0]) * sin
-        shape = np.maximum(np.maximum(ventral, dorsal), outer - self.thick[0]) + taper
+        out, back = outer - edge - 0.8, along + self.dorsal[0]
+        dorsal = out * cos - back * sin + self._round[0] * (out * sin + back * cos - 4.0) ** 2
+        shape = smooth_max(smooth_max(ventral, outer - self.thick[0], 3.0), dorsal, 3.0) + taper
         # mammillary process: a bump behind the joint
         bump = np.sqrt(
             (outer - 0.55 * self.thick[0]) ** 2 + (along + 0.78 * self.dorsal[0]) ** 2 + (0.5 * w + 3.5) ** 2
@@ -121,10 +132,11 @@ class Facet:
         deep = -outer
         taper = self._taper[1] * np.maximum(-w - 1.0, 0.0)
         cos, sin = self._ventral_face[1]
-        ventral = (deep - 1.6) * cos + (along - self.ventral[1]) * sin
+        ventral = np.maximum((deep - 1.6) * cos + (along - self.ventral[1]) * sin, along - self.ventral[1] - 1.0)
         cos, sin = self._dorsal_face[1]
-        dorsal = -(along + self.dorsal[1]) * cos - deep * sin
-        shape = np.maximum(np.maximum(ventral, dorsal), deep - self.thick[1]) + taper
+        back = along + self.dorsal[1]
+        dorsal = -back * cos - deep * sin + self._round[1] * (deep * cos - back * sin - 3.0) ** 2
+        shape = smooth_max(smooth_max(ventral, deep - self.thick[1], 2.0), dorsal, 2.0) + taper
         ends = np.maximum(w - 18.0, -self._tip[1] - w - self._slant[1] * along)
         return np.maximum(np.maximum(shape, ends), self.half_gap(along) + across)
 
