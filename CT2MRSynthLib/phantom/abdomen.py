@@ -10,6 +10,7 @@ from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.cavity import Cavity
 from CT2MRSynthLib.phantom.geometry import Geometry
 from CT2MRSynthLib.phantom.kidneys import KidneyPainter
+from CT2MRSynthLib.phantom.lookup import Cells
 from CT2MRSynthLib.phantom.noise import NoiseSpace
 from CT2MRSynthLib.phantom.organmap import OrganMap, retroperitoneum
 from CT2MRSynthLib.phantom.points import Points
@@ -65,26 +66,27 @@ class AbdomenPainter:
 
     def _paint_mapped(self, canvas: Canvas, inside, x, y, z) -> None:
         organs = self.map
-        index = organs.index(x, y, z)
-        tube = organs.at(organs.tube, index)
+        cells = organs.cells(x, y, z)
+        tube = cells.of(organs.tube)
         self._paint_mesentery(canvas, inside, x, y, z, tube)
-        self._paint_solid(canvas, inside, x, y, z, index)
+        self._paint_solid(canvas, inside, x, y, z, cells)
         hit = np.flatnonzero(tube < 0)
         if hit.size:
-            self._paint_tubes(canvas, inside[hit], x[hit], y[hit], z[hit], tube[hit], [i[hit] for i in index])
+            self._paint_tubes(canvas, inside[hit], x[hit], y[hit], z[hit], tube[hit], cells.take(hit))
 
-    def _paint_solid(self, canvas: Canvas, inside, x, y, z, index) -> None:
+    def _paint_solid(self, canvas: Canvas, inside, x, y, z, cells: Cells) -> None:
         """Liver with its veins, spleen, gallbladder with its wall."""
         organs = self.map
         # nothing of them reaches below L4
         upper = np.flatnonzero(z > organs.body.height(4.6))
-        part = [i[upper] for i in index]
-        hit = upper[organs.at(organs.liver, part) < 0]
+        if not upper.size:
+            return
+        hit = upper[cells.take(upper).of(organs.liver) < 0]
         canvas.paint(inside[hit], Label.LIVER, self._hepatic(x[hit], y[hit], z[hit]))
         left = upper[x[upper] < -20]
-        canvas.paint(inside[left[organs.at(organs.spleen, [i[left] for i in index]) < 0]], Label.SPLEEN)
+        canvas.paint(inside[left[cells.take(left).of(organs.spleen) < 0]], Label.SPLEEN)
         right = upper[(x[upper] > 0) & (x[upper] < 110)]
-        bile = organs.at(organs.gallbladder, [i[right] for i in index])
+        bile = cells.take(right).of(organs.gallbladder)
         canvas.paint(inside[right[bile < 0]], Label.BOWEL_WALL, 0.0)
         canvas.paint(inside[right[bile < -1.0]], Label.FLUID)
 
@@ -94,10 +96,10 @@ class AbdomenPainter:
         lines = [np.hypot(first - a, second - b) / w for a, b, w in ((0, 0, 1.0), (1, 0.6, 0.7), (-0.9, -0.8, 0.7))]
         return 0.8 * (1 - ramp(np.minimum.reduce(lines), 0.05, 0.2))
 
-    def _paint_tubes(self, canvas: Canvas, where, x, y, z, tube, index) -> None:
+    def _paint_tubes(self, canvas: Canvas, where, x, y, z, tube, cells: Cells) -> None:
         """Walls, folds, contents and gas of stomach and bowel; the pancreas with its lobules."""
         organs = self.map
-        owner = organs.at(organs.owner, index, order=0)
+        owner = cells.nearest(organs.owner)
         kind, stool = organs.samples.kind[owner], organs.samples.stool[owner].astype(np.float32)
         wall = _WALL[kind]
         folds = self.noise(_FOLDS, x, y, z, (7.0, 7.0, 9.0))
@@ -110,7 +112,7 @@ class AbdomenPainter:
         )
         lumen = deep > 0
         self._paint_stool(canvas, where, x, y, z, np.flatnonzero(lumen & (stool > 0.05)), stool)
-        gas = lumen & (organs.at(organs.gas, index) > 0)
+        gas = lumen & (cells.of(organs.gas) > 0)
         canvas.paint(where[gas], Label.GAS)
         gland = np.flatnonzero(kind == Kind.PANCREAS)
         old = np.clip((self.anatomy.severity.age - 40) / 45, 0, 1)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from scipy import ndimage
 from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
 from CT2MRSynthLib.phantom.anatomy import VERTEBRAE, Anatomy
 from CT2MRSynthLib.phantom.geometry import Geometry
+from CT2MRSynthLib.phantom.lookup import Cells
 from CT2MRSynthLib.phantom.shapes import ramp, smooth_max
 
 S1 = VERTEBRAE.index("S1")
@@ -81,10 +81,8 @@ class Ilium:
             Distance to the middle of the sheet, +1 outside and -1 inside the pelvis, position along the sheet (0 at the
             posterior, 1 at the anterior superior spine), half its thickness, and the height of the crest there.
         """
-        index = self._index(u, v, w)
-        distance, side, t, half, crest = (
-            ndimage.map_coordinates(table, index, order=1, mode="nearest", output=np.float32) for table in self._tables
-        )
+        cells = Cells(self._index(u, v, w), self._tables[0].shape)
+        distance, side, t, half, crest = (cells.of(table) for table in self._tables)
         # the crest is thicker than the wing below it
         half = half + 3.0 * np.exp(-(((crest - w - 3.0) / 8.0) ** 2)) * (t > 0.1)
         return distance, np.where(side > 0, np.float32(1), np.float32(-1)), t, half, crest

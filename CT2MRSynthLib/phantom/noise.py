@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from CT2MRSynthLib.phantom.lookup import PeriodicTable
+
 _NODES = 48
 
 
@@ -21,17 +23,21 @@ class NoiseSpace:
     def __init__(self, rng: np.random.Generator):
         white = rng.standard_normal((_NODES,) * 3).astype(np.float32)
         table = ndimage.gaussian_filter(white, 1.0, mode="wrap")
-        self._table = (table - table.mean()) / table.std()
-        self._shift = rng.uniform(0, _NODES, (256, 3))
+        self._table = PeriodicTable((table - table.mean()) / table.std())
+        self._shift = rng.uniform(0, _NODES, (256, 3)).astype(np.float32)
 
     def __call__(self, field: int, x, y, z, wavelength) -> np.ndarray:
         """Field number ``field`` (0 to 255) at points in mm; ``wavelength`` in mm, one number or one per axis."""
-        wavelength = np.broadcast_to(np.asarray(wavelength, dtype=float), (3,))
+        lengths = wavelength if isinstance(wavelength, tuple) else (wavelength,) * 3
         index = [
-            np.asarray(c, dtype=np.float32) * np.float32(4.0 / w) + np.float32(s)
-            for c, w, s in zip((x, y, z), wavelength, self._shift[field], strict=True)
+            np.asarray(c, dtype=np.float32) * np.float32(4.0 / w) + s
+            for c, w, s in zip((x, y, z), lengths, self._shift[field], strict=True)
         ]
-        return ndimage.map_coordinates(self._table, index, order=1, mode="grid-wrap", output=np.float32)
+        shape = index[0].shape
+        if index[1].shape != shape or index[2].shape != shape:
+            index = np.broadcast_arrays(*index)
+            shape = index[0].shape
+        return self._table.at([c.ravel() for c in index]).reshape(shape)
 
 
 @dataclass(frozen=True)

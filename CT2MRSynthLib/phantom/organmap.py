@@ -12,6 +12,7 @@ from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.bowel import Body, Course
 from CT2MRSynthLib.phantom.kidneys import Kidney
 from CT2MRSynthLib.phantom.liver import UpperOrgans
+from CT2MRSynthLib.phantom.lookup import Cells
 from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.retroperitoneum import superior_mesenteric
 from CT2MRSynthLib.phantom.shapes import ramp, superellipse
@@ -124,15 +125,10 @@ class OrganMap:
             f.reshape(self.shape).astype(np.float32) for f in (self.liver, self.spleen, self.gallbladder)
         )
 
-    @staticmethod
-    def index(x, y, z) -> list[np.ndarray]:
-        """Positions in mm to grid indices."""
-        return [(c - np.float32(o)) * np.float32(1 / SPACING) for c, o in zip((x, y, z), _LOW, strict=True)]
-
-    @staticmethod
-    def at(field: np.ndarray, index: list[np.ndarray], order: int = 1) -> np.ndarray:
-        """A field of the map at grid indices."""
-        return ndimage.map_coordinates(field, index, order=order, mode="nearest", output=field.dtype)
+    def cells(self, x, y, z) -> Cells:
+        """Where in the map positions in mm lie."""
+        index = [(c - np.float32(o)) * np.float32(1 / SPACING) for c, o in zip((x, y, z), _LOW, strict=True)]
+        return Cells(index, self.shape)
 
     def _mesenteric_root(self, u, v, phase):
         """How far in mm a point lies outside the fat around the superior mesenteric vessels."""

@@ -11,6 +11,7 @@ from scipy.spatial import ConvexHull
 from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.geometry import Geometry
 from CT2MRSynthLib.phantom.ilium import Ilium
+from CT2MRSynthLib.phantom.lookup import Cells
 from CT2MRSynthLib.phantom.shapes import ramp, smooth_min
 
 # Distance of the table's rows, and of the heights for which the center is known, mm; columns over the full circle.
@@ -80,8 +81,12 @@ class TorsoOutline:
 
     def at(self, table: np.ndarray, angle, z):
         """A table (``skin``, ``muscle``, ``wall``, ``cosine``) at angles and heights."""
+        return self.cells(angle, z).of(table).reshape(np.shape(angle))
+
+    def cells(self, angle, z) -> Cells:
+        """Where in the tables angles and heights lie: for those who need several tables."""
         index = [(z - np.float32(self.z[0])) * np.float32(1 / _STEP), angle * np.float32(_COLUMNS / (2 * np.pi))]
-        return ndimage.map_coordinates(table, index, order=1, mode="nearest", output=np.float32)
+        return Cells([c.ravel() for c in index], self.cosine.shape)
 
     def row(self, values: np.ndarray, z) -> np.ndarray:
         """A quantity that depends on the height alone."""

@@ -91,8 +91,8 @@ class PelvisPainter:
         where = near[hit]
         x, y, z = (c[where] for c in points.position)
         radius, angle = self.outline.polar(*self.outline.centered(x, y, z))
-        surface = self.outline.at(self.outline.muscle, angle, z)
-        cosine = self.outline.at(self.outline.cosine, angle, z)
+        cells = self.outline.cells(angle, z)
+        surface, cosine = (cells.of(table) for table in (self.outline.muscle, self.outline.cosine))
         under = (surface - radius) * cosine
         below = (crest[hit] - w[hit]) * self.anatomy.scale
         keep = np.flatnonzero((under > 0) & (off[hit] < (2.0 + 1.3 * below) * self.strength))

@@ -104,9 +104,10 @@ class RibPainter:
         folded = np.pi - np.abs(angle - np.pi)
         z = z[near]
         # ribs leave the spine obliquely, then keep within the wall
-        surface = line.at(line.muscle, angle, z)
+        cells = line.cells(angle, z)
+        surface = cells.of(line.muscle)
         middle = line.rib_line(folded, surface)
-        oblique = 0.42 + (line.at(line.cosine, angle, z) - 0.42) * ramp(folded, 0.75, 0.95)
+        oblique = 0.42 + (cells.of(line.cosine) - 0.42) * ramp(folded, 0.75, 0.95)
         across = (radius - middle) * oblique
         close = np.flatnonzero((np.abs(across) < 6.0) & (folded > _HEAD) & (folded < _STERNUM))
         near, across, folded, angle, z = near[close], across[close], folded[close], angle[close], z[close]

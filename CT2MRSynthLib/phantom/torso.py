@@ -43,7 +43,8 @@ class TorsoPainter:
     def depth(self, x, y, z):
         """Depth under the skin in mm at world positions, negative in the air; approximate far from the skin."""
         radius, angle = self.outline.polar(*self.outline.centered(x, y, z))
-        skin, cosine = (self.outline.at(t, angle, z) for t in (self.outline.skin, self.outline.cosine))
+        cells = self.outline.cells(angle, z)
+        skin, cosine = (cells.of(t).reshape(angle.shape) for t in (self.outline.skin, self.outline.cosine))
         return (skin - radius) * cosine
 
     def paint(self, canvas: Canvas, points: Points) -> None:
@@ -59,11 +60,11 @@ class TorsoPainter:
         dx, dy, _ = (c[near] for c in points.ripple)
         z, right, behind = z[near], right[near], behind[near]
         radius, angle = line.polar(right, behind)
-        cosine = line.at(line.cosine, angle, z)
-        muscle = line.at(line.muscle, angle, z)
-        depth = (muscle - radius) * cosine
+        cells = line.cells(angle, z)
+        cosine = cells.of(line.cosine)
+        depth = (cells.of(line.muscle) - radius) * cosine
         calm = np.hypot(right - dx, behind + dy)
-        skin = (line.at(line.skin, angle, z) - calm) * cosine
+        skin = (cells.of(line.skin) - calm) * cosine
         self._paint_fat(canvas, points, near, skin, depth, angle, z)
         deep = np.flatnonzero(depth > 0)
         self._paint_wall(canvas, points, near[deep], depth[deep], angle[deep], z[deep])
@@ -92,9 +93,10 @@ class TorsoPainter:
         if not where.size:
             return
         line = self.outline
-        wall = line.at(line.wall, angle, z)
+        cells = line.cells(angle, z)
+        wall = cells.of(line.wall)
         if z.min() < line.ilium.top:  # what lies outside the iliac wings is no cavity
-            outside = (depth >= wall) & (depth < line.at(line.hidden, angle, z))
+            outside = (depth >= wall) & (depth < cells.of(line.hidden))
             canvas.paint(where[outside], Label.SUBCUTANEOUS_FAT)
             keep = np.flatnonzero(~outside)
             where, depth, angle, z, wall = where[keep], depth[keep], angle[keep], z[keep], wall[keep]
