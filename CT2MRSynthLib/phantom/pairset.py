@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
@@ -137,7 +139,7 @@ def _mapper(processes: int) -> Iterator[Callable]:
         yield map
         return
     # not forked: a thread of this process may hold a lock that would stay locked
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), _leave_signals_to_parent)
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _depend_on_parent)
     with one_thread():
         try:
             yield pool.map
@@ -145,6 +147,13 @@ def _mapper(processes: int) -> Iterator[Callable]:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _leave_signals_to_parent() -> None:
+def _depend_on_parent() -> None:
+    """Leave signals to the parent process, and end with it even where it was killed and could tell nobody."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_after, args=(parent_process(),), daemon=True).start()
+
+
+def _end_after(parent) -> None:
+    parent.join()
+    os._exit(1)
