@@ -103,13 +103,14 @@ class Severities:
         """A copy in which some severities are set.
 
         Args:
-            values: Value by name, for example ``stenosis`` (all discs) or ``L4-L5:stenosis`` (one disc).
+            values: Value by name, for example ``stenosis`` (all discs) or ``L4-L5:stenosis`` (one disc). What is said
+                of one disc holds, whatever is said of all.
 
         Raises:
             UsageError: A name is unknown or a value out of its range.
         """
         result = self
-        for key, value in values.items():
+        for key, value in sorted(values.items(), key=lambda item: ":" in item[0]):
             level, _, name = key.rpartition(":")
             result = replace(result, **{name: result._value(name, level, value)})
         return result
@@ -132,15 +133,17 @@ class Severities:
         if name not in {f.name for f in fields(self)}:
             raise UsageError(f"The severity {name!r} is unknown; use one of {', '.join(f.name for f in fields(self))}.")
         old = getattr(self, name)
+        if level and not isinstance(old, np.ndarray):
+            raise UsageError(f"The severity {name} belongs to the whole subject; leave out {level!r}.")
         if isinstance(old, bool):
+            if value not in (0, 1):
+                raise UsageError(f"The severity {name} is {value}; give true or false.")
             return bool(value)
         low, high = {"age": (20, 90), "size": (0.8, 1.2)}.get(name, (0, 1))
         new = np.asarray(value, dtype=float)
-        if not np.all((new >= low) & (new <= high)):
+        if isinstance(value, bool) or not np.all((new >= low) & (new <= high)):
             raise UsageError(f"The severity {name} is {value}; give a number from {low} to {high}.")
         if not isinstance(old, np.ndarray):
-            if level:
-                raise UsageError(f"The severity {name} belongs to the whole subject; leave out {level!r}.")
             return float(new)
         result = old.copy()
         if level and level not in DISC_NAMES:

@@ -73,6 +73,8 @@ def write_subject(
             write(staging / file)
         hashes = {file: hash_input(staging / file) for file in writers}
         _place(out, staging, f"{subject.name}.json", _record(subject, hashes))
+    except OutputError as error:  # in words about the folder that was asked for
+        raise OutputError(str(error).replace(str(staging), str(out))) from None
     except OSError as error:
         raise OutputError(
             f"The subject cannot be written to {out} ({error.strerror or error}); make room or choose another folder."

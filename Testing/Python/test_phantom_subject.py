@@ -215,6 +215,10 @@ def test_the_command_writes_a_subject(tmp_path, capsys):
         (["--severity", "stenosis"], "--severity stenosis has no value"),
         (["--severity", "stenosis=much"], "needs a number"),
         (["--severity", "stenosis=1.5"], "give a number from 0 to 1"),
+        (["--severity", "stenosis=true"], "give a number from 0 to 1"),
+        (["--severity", "stenosis=nan"], "give a number from 0 to 1"),
+        (["--severity", "male=nan"], "give true or false"),
+        (["--severity", "L4-L5:male=1"], "leave out 'L4-L5'"),
         (["--severity", "stenoses=0.5"], "'stenoses' is unknown"),
         (["--severity", "L6-S1:stenosis=0.5"], "'L6-S1' is unknown"),
         (["--seed", "-1"], "The seed is -1"),
@@ -239,6 +243,12 @@ def test_severities_are_read_by_name():
     }
     with pytest.raises(UsageError):
         parse_severities(["male"])
+
+
+def test_what_is_said_of_one_disc_holds_whatever_is_said_of_all():
+    for words in ({"L4-L5:bulge": 0.2, "bulge": 0.9}, {"bulge": 0.9, "L4-L5:bulge": 0.2}):
+        levels = Subject(2, words).severity.record()["levels"]
+        assert [levels[level]["bulge"] for level in LEVELS] == [0.9, 0.9, 0.9, 0.2, 0.9]
 
 
 def test_slicer_opens_the_labels_as_a_segmentation(coarse, files, mrml_scene):
