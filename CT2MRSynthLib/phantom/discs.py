@@ -120,23 +120,26 @@ class DiscPainter:
         return 0.9 * worn * np.exp(-(arc**1.5)) * (v < 8)
 
     def _paint_gas(self, canvas: Canvas, disc: int, where, local, core, position) -> None:
-        """Flat, ragged clefts; more gas is wider and thicker clefts."""
+        """Flat, ragged clefts along the disc that thin out to their edge; more gas is wider and thicker clefts."""
         severity = float(self.anatomy.severity.vacuum[disc])
         if severity <= 0:
             return
-        u, v, w = local
-        x, y, z = position
-        broad = self.noise(88, x, y, z, (16.0, 13.0, 30.0))
-        ragged = self.noise(89, x, y, z, (4.5, 4.5, 8.0))
-        bend = self._gas_height[disc] + 0.6 * self.noise(90, x, y, z, (20.0, 20.0, 60.0))
+        u0, v0 = (float(c[disc]) for c in self._gas_center)
+        heart = 1.9 * np.exp(-(((local[0] - u0) / 12.0) ** 2) - ((local[1] - v0) / 7.0) ** 2)
+        likely = heart - 1.35 + 1.2 * severity - 2.6 * ramp(core, 0.5, 0.9)
+        # random fields add hardly more than this
+        near = np.flatnonzero((likely > -2.2) & (np.abs(local[2]) < 4.0))
+        w = local[2][near]
+        x, y, z = (c[near] for c in position)
+        broad = self.noise(88, x, y, z, (16.0, 12.0, 30.0))
+        ragged = self.noise(89, x, y, z, (5.0, 4.0, 9.0))
+        bend = self._gas_height[disc] + 0.45 * self.noise(90, x, y, z, (17.0, 17.0, 60.0))
         # gas fills tears first and only then the hollow between them
         tear = ramp(np.abs(self.noise(86, x, y, z, (10.0, 10.0, 16.0)) - 0.2), 0.05, 0.7)
-        u0, v0 = (float(c[disc]) for c in self._gas_center)
-        heart = 1.3 * np.exp(-((u - u0) ** 2 + (v - v0) ** 2) / 40.0)
-        spread = broad + 0.4 * ragged + heart - 0.75 + 1.25 * severity - 1.1 * tear - 2.6 * ramp(core, 0.5, 0.9)
-        half = (0.4 + 0.6 * severity) * np.clip(spread, 0, 1.2) ** 0.6 * (1 + 0.3 * ragged)
+        spread = likely[near] + 0.65 * broad + 0.3 * ragged - 0.6 * tear
+        half = (0.5 + 0.32 * severity) * np.clip(spread, 0, 1.1) ** 0.7 * (1 + 0.25 * ragged)
         gas = (spread > 0) & (np.abs(w - bend) < half)
-        canvas.paint(where[gas], Label.VACUUM)
+        canvas.paint(where[near[gas]], Label.VACUUM)
 
     def _paint_calcification(self, canvas: Canvas, disc: int, where, flat, distance, position) -> None:
         """Rarely, and in the old, a piece of the outer annulus is calcified."""

@@ -23,6 +23,9 @@ _ANGLES = np.radians(np.arange(0.0, 360.0, 10.0)).astype(np.float32)
 _RADII = np.arange(2.0, 14.5, 0.9, dtype=np.float32)
 #: Where across the canal (mm) it is looked for what pushes the sac.
 _ACROSS = (-6.0, 0.0, 6.0)
+#: Half-width and half-depth by level as shares of the anatomy's width and depth, before anything presses on the sac.
+_WIDTH = np.array([0.53, 0.53, 0.535, 0.54, 0.545, 0.55, 0.5])
+_DEPTH = np.array([0.55, 0.56, 0.57, 0.56, 0.555, 0.62, 0.55])
 #: Trefoil share by level: round above, a rounded triangle below.
 _TRIANGLE = np.array([0.0, 0.01, 0.03, 0.05, 0.06, 0.05, 0.03])
 
@@ -135,7 +138,7 @@ class ThecalSac:
         back = MIDDLE - self._inner(down, phase, self.wall.distances(down, phase))
         # room behind is filled in part, the rest by fat
         spare = np.clip((front - back) / 2 - half_depth, -20.0, 3.5)
-        depth = np.maximum(half_depth + np.where(spare > 0, 0.45 * spare, spare), _LEAST[1])
+        depth = np.maximum(half_depth + np.where(spare > 0, 0.25 * spare, spare), _LEAST[1])
         side = self._at(self._side, phase)
         center = np.minimum(front - depth * (1 - trefoil), front - _LEAST[1])
         free = self._room(side, center, phase)
@@ -181,8 +184,8 @@ class ThecalSac:
         a, s = self.anatomy, self.anatomy.severity
         narrow = self._at(s.stenosis, phase) * self._near(phase)
         last = np.sqrt(np.clip((np.float32(self._end) - phase) / 0.8, 0.02, 1.0))
-        half_width = self._at(a.sac_width, phase) / 2 * (1 - 0.3 * narrow) * last
-        half_depth = self._at(a.sac_depth, phase) / 2 * (1 - 0.2 * narrow) * last
+        half_width = self._at(a.sac_width * _WIDTH, phase) * (1 - 0.3 * narrow) * last
+        half_depth = self._at(a.sac_depth * _DEPTH, phase) * (1 - 0.2 * narrow) * last
         trefoil = self._at(_TRIANGLE + a.sac_trefoil, phase) * (1 + 0.6 * narrow) + 0.02 * narrow
         return half_width, half_depth, trefoil
 
