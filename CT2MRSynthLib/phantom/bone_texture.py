@@ -9,7 +9,7 @@ from CT2MRSynthLib.phantom.noise import NoiseSpace
 from CT2MRSynthLib.phantom.shapes import ramp
 
 #: Random fields: number and wavelength in mm.
-_SHELL, _COARSE, _FINE, _POCKET = (64, 9.0), (65, (8.0, 8.0, 13.0)), (66, (2.2, 2.2, 7.0)), (67, (5.5, 5.5, 8.0))
+_SHELL, _COARSE, _FINE, _POCKET = (64, 9.0), (65, (8.0, 8.0, 13.0)), (66, (2.0, 2.0, 4.5)), (67, (5.5, 5.5, 8.0))
 _GRAIN = (68, (2.4, 2.4, 3.2))
 
 
@@ -28,35 +28,43 @@ class BoneTexture:
         self.noise = noise
         porous = anatomy.severity.osteoporosis
         self.porous = porous
-        self.shell = float(rng.uniform(0.45, 0.8) * (1 - 0.35 * porous))
+        self.shell = float(rng.uniform(0.3, 0.65) * (1 - 0.35 * porous))
         self.endplate = float(rng.uniform(0.7, 1.1) * (1 - 0.3 * porous))
         self.arch_shell = float(rng.uniform(0.7, 1.5) * (1 - 0.35 * porous))
         self.sclerosis = float(rng.uniform(0.05, 0.3) * (1 - 0.4 * porous))
-        self.ring = float(rng.uniform(0.08, 0.25) * (1 - 0.4 * porous))
+        self.ring = float(rng.uniform(0.15, 0.4) * (1 - 0.4 * porous))
         self.subchondral = float(rng.uniform(0.9, 1.8) * (1 - 0.25 * porous))
         # how much of processes and laminae is dense bone
         self.dense = float(rng.uniform(0.05, 0.5) * (1 - 0.6 * porous))
         self.pocket = float(rng.uniform(0.08, 0.2))
+        self.lip = float(rng.spawn(1)[0].uniform(0.2, 0.5) * (1 - 0.3 * porous))
 
-    def body(self, position, rim, ends) -> np.ndarray:
+    def body(self, position, rim, ends, own) -> np.ndarray:
         """Shares in a vertebral body.
 
         Args:
             position: x, y, z in mm.
             rim, ends: Depth below its outline and its endplates, mm.
+            own: Depth below its outline without bony lips, mm; negative in a lip.
         """
         # a shell thinner than voxels is spread a little: single samples of it would be specks
-        depth = np.minimum(rim, ends)
-        thick = self.shell * np.maximum(1 + 0.4 * self.noise(_SHELL[0], *position, _SHELL[1]), 0.35)
-        shell = 0.9 * (1.0 - ramp(rim, thick - 0.7, thick + 0.9))
-        plate = 0.8 * (1.0 - ramp(ends, self.endplate - 1.1, self.endplate + 1.4))
-        # denser spongy bone below the endplates, most of all at the ring apophysis
-        beneath = np.exp(ends * np.float32(-1 / 2.4))
-        spongy = beneath * (self.sclerosis + self.ring * np.exp(rim * np.float32(-1 / 3.5)))
-        spongy += 0.10 * np.exp(depth * np.float32(-1 / 4.0)) - 0.02
+        uneven = self.noise(_SHELL[0], *position, _SHELL[1])
+        coarse = self.noise(_COARSE[0], *position, _COARSE[1])
+        fine = self.noise(_FINE[0], *position, _FINE[1])
+        thick = self.shell * np.maximum(1 + 0.4 * uneven, 0.35)
+        shell = 0.85 * (1.0 - ramp(rim, thick - 0.7, thick + 0.9))
+        # endplates are thickest at the ring apophysis, and so is the spongy bone beneath
+        edge = np.exp(np.maximum(own, 0.0) * np.float32(-1 / 3.2))
+        thick = self.endplate * (0.8 + 0.5 * edge) * np.maximum(1 + 0.35 * coarse, 0.3)
+        plate = (0.62 + 0.2 * edge) * (1.0 - ramp(ends, thick - 1.0, thick + 1.6))
+        beneath = np.exp(ends * np.float32(-1 / 3.0))
+        spongy = beneath * (self.sclerosis + self.ring * edge * (1 + 0.3 * coarse))
+        spongy += 0.08 * np.exp(np.minimum(rim, ends) * np.float32(-1 / 4.0)) - 0.02
+        # lips are compact bone with little marrow
+        lip = ramp(-own, -1.5, 1.2)
+        spongy += lip * (self.lip + 0.09 * coarse + 0.07 * fine)
         # osteoporotic bone loses thin trabeculae first: vertical ones remain
-        spongy += 0.028 * self.noise(_COARSE[0], *position, _COARSE[1])
-        spongy += (0.032 + 0.03 * self.porous) * self.noise(_FINE[0], *position, _FINE[1])
+        spongy += 0.028 * coarse + (0.034 + 0.03 * self.porous) * fine
         return np.clip(np.maximum(np.maximum(shell, plate), spongy), -0.12, 1.0)
 
     def arch(self, position, depth, joint, worn) -> np.ndarray:

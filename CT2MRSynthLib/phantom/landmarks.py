@@ -27,7 +27,7 @@ STEP = 0.45
 #: Bone in front of or beside the disc belongs to its edge (an osteophyte) when no wider a gap (mm) parts the two.
 GAP = 1.6
 #: How far rays go in and out from where the edge is expected, as a share of the half-axis and in mm.
-INWARD, OUTWARD = 0.35, 14.0
+INWARD, OUTWARD = 0.55, 14.0
 #: Where the points that give the disc's plane lie on the way from its middle to its edge.
 PLANE_POINT = 0.8
 

@@ -82,12 +82,12 @@ class _Site:
         if not at.size:
             return
         u, v, w = (c[at] for c in self.local)
-        distance, rim, ends = body.distance(u, v, w)
+        distance, rim, ends, own = body.distance(u, v, w)
         # no shell parts a body from its pedicles, or from the lateral parts of the sacrum
         rim = np.minimum(rim, behind[at])
         inside = np.flatnonzero(distance < 0)
         at = at[inside]
-        mix = self.owner.texture.body([c[at] for c in self.position], -rim[inside], -ends[inside])
+        mix = self.owner.texture.body([c[at] for c in self.position], -rim[inside], -ends[inside], -own[inside])
         if n < SACRUM:
             deep = np.flatnonzero(np.abs(w[inside]) < 6.0)
             mix[deep] -= body.vein_share(*(c[inside[deep]] for c in (u, v, w)))

@@ -33,12 +33,15 @@ class Body:
         self.waist = 2.6 * rng.uniform(0.75, 1.25) if n < SACRUM else 1.0
         self.deepest = rng.uniform(6.0, 11.0), rng.uniform(0.45, 0.75)
         self.bow = rng.uniform(0.15, 0.5)
+        # where the hollow of the endplates ends, as a share of the way to the rim; S2's is grown to S1
+        self.ring = float(rng.spawn(1)[0].uniform(0.86, 0.97)) if n <= SACRUM else 1.3
         # upper and lower rim: how the length of lips runs around it
         self.waves = rng.uniform(0, 2 * np.pi, (2, 4)).tolist()
         self.lean = rng.normal(0, 0.5, 2).tolist()
         worn = a.severity.osteophytes
         self.lips = [float(worn[disc]) if 0 <= disc < DISCS - 1 else 0.0 for disc in (n - 1, n)]
-        self.vein = float(rng.uniform(0.28, 0.5)), float(rng.uniform(0.5, 0.8)), float(rng.uniform(1.3, 2.4))
+        self.room = [0.22 * float(a.disc_height[min(max(disc, 0), DISCS - 1)]) for disc in (n - 1, n)]
+        self.vein = float(rng.uniform(0.28, 0.5)), float(rng.uniform(0.5, 0.8)), float(rng.uniform(1.0, 1.9))
 
     def near(self, u, v, w) -> np.ndarray:
         """Indices of points that the body may reach."""
@@ -47,7 +50,7 @@ class Body:
         return np.flatnonzero(box & (v > -4 - 0.3 * lip) & (v < 2 * self.half_depth + 3 + lip))
 
     def distance(self, u, v, w):
-        """Signed distances of the body, of its outline and of its endplates."""
+        """Signed distances of the body, of its outline and of its endplates, and that of its outline without lips."""
         relative = np.minimum((w / self.half_height) ** 2, 1.0)
         waist = self.waist * (1.0 - relative)
         rim, radius = outline(
@@ -60,7 +63,8 @@ class Body:
             2 * self.half_width,
             -0.45 * waist,
         )
-        hollow = np.maximum(1.0 - radius * radius, 0.0) ** 0.7
+        # the ring apophysis is flat: endplates are hollow inside of it only
+        hollow = np.maximum(1.0 - (radius / self.ring) ** 2, 0.0)
         tilt = self.slope * (v - self.half_depth)
         if self.n >= SACRUM:
             ends = np.maximum(w - self.half_height - tilt + 0.5 * self.concavity * hollow, -self.half_height - tilt - w)
@@ -68,18 +72,19 @@ class Body:
             # lower endplates are deepest beside the midline and behind the middle, the upper ones in the middle
             aside, behind = self.deepest
             pit = np.exp(-(((np.abs(u) - aside) / 6.0) ** 2) - ((v - 2 * behind * self.half_depth) / 10.0) ** 2)
-            top = w - self.half_height - tilt + 0.8 * self.concavity * hollow
-            bottom = -self.half_height - tilt + self.concavity * hollow * (1.0 + self.bow * pit) - w
+            top = w - self.half_height - tilt + 0.7 * self.concavity * hollow
+            bottom = -self.half_height - tilt + 0.9 * self.concavity * hollow * (1.0 + self.bow * pit) - w
             ends = np.maximum(top, bottom)
-        rim, ends = self._with_lips(u, v, w, rim, ends)
-        return smooth_max(rim, ends, 1.2), rim, ends
+        own = rim
+        rim, ends = self._with_lips(u, v, w, rim.copy(), ends)
+        return smooth_max(rim, ends, 1.2), rim, ends, own
 
     def _with_lips(self, u, v, w, rim, ends):
         """Osteophytes: irregular lips at the rims, longer in front and at the sides, that curve toward the disc."""
         for end, sign in enumerate((1.0, -1.0)):
             if self.lips[end] <= 0:
                 continue
-            at = np.flatnonzero((sign * w > self.half_height - 9.0) & (rim > -4.0))
+            at = np.flatnonzero((sign * w > self.half_height - 9.0) & (rim > -6.5))
             if not at.size:
                 continue
             angle = np.arctan2((v[at] - self.half_depth) / self.half_depth, u[at] / self.half_width)
@@ -91,9 +96,11 @@ class Body:
             long = _LIP * self.lips[end] * front * np.clip(around, 0.08, 2.0)
             beyond = sign * w[at] - self.half_height
             profile = np.exp(-((beyond / np.where(beyond > 0, 2.5 + 0.35 * long, 4.0)) ** 2))
-            outside = ramp(rim[at], -2.5, 1.5)
+            # the rim rises slowly toward a lip, but leaves room for the disc
+            slow = np.minimum(0.6 * long, self.room[end])
+            rise = slow * ramp(rim[at], -6.0, 1.0) + (0.6 * long - slow) * ramp(rim[at], -0.5, 1.5)
             rim[at] = rim[at] - long * profile
-            ends[at] = ends[at] - 0.6 * long * outside
+            ends[at] = ends[at] - rise
         return rim, ends
 
     def vein_share(self, u, v, w):
@@ -104,4 +111,4 @@ class Body:
         branch, s = segment2d(np.abs(u), v, (0.0, fork), (0.55 * (end - fork) + 3.0, end))
         wide = np.minimum(trunk / (1.9 - 1.0 * t), branch / (0.9 - 0.5 * s)) / thick
         flat = (wide * wide + (w / (1.1 * thick)) ** 2) * np.float32(0.8)
-        return 0.24 * np.exp(-flat * flat)
+        return 0.13 * np.exp(-flat * flat)

@@ -130,7 +130,7 @@ def test_endplates_are_hollow():
             depth = float(subject.anatomy.body_depth[n])
             heights = []
             for v in (0.5 * depth, 0.06 * depth, 0.94 * depth):
-                distance, _, ends = body.distance(0 * w, np.full_like(w, v), w)
+                distance, _, ends, _ = body.distance(0 * w, np.full_like(w, v), w)
                 heights.append(0.1 * (ends < 0).sum())
             assert heights[0] + 0.8 < (heights[1] + heights[2]) / 2
 
