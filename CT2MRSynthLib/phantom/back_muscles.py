@@ -78,7 +78,8 @@ class BackMuscles:
         apex, early = self._apex[s.side], self._turn[s.side]
         outward = np.clip((s.u - apex) / (self._extent(s) - apex), 0.0, 1.6)
         outward = outward * (early + (1.0 - early) * outward)
-        inward = np.clip((apex - s.u) / (apex - 20.0), 0.0, 1.2)
+        # deepest beside the facet joints; medial of them muscle reaches the laminae
+        inward = np.clip((apex - s.u) / (apex - 23.0), 0.0, 1.0) * np.clip((s.u - 13.0) / 9.0, 0.0, 1.0)
         back = self._drop[s.side] * inward * inward - (start + self._edge(s)) * outward
         return s.v + start + back - 1.0 * s.ripple - 1.3 * s.wave
 
@@ -123,7 +124,7 @@ class BackMuscles:
         fat = np.maximum(fat, thin * (0.16 + 0.35 * infiltration))
         fat = np.maximum(fat, self._septa(s, cleft, wander, grain, streak, low))
         pads = np.maximum(self._pads(s, lamina, low), self._under_aponeurosis(s, dorsal))
-        fat = np.maximum(fat, ramp(pads + 0.18 * grain, 0.40, 0.80))
+        fat = np.maximum(fat, ramp(pads + 0.24 * grain + 0.2 * streak, 0.35, 0.95))
         # marbling: thin lamellae along the fibers, more in some patches than in others
         lamella = np.clip(1.0 + 0.36 * mixed + 0.16 * patch, 0.3, 2.0)
         return np.clip(np.maximum(fat, self._marbling * lamella * lamella), 0, 1)
@@ -165,11 +166,11 @@ class BackMuscles:
         """The clefts on both sides of the longissimus: open, narrow, or closed from place to place, with frayed edges
         where fat runs from them between the bundles of fibers."""
         severity = self.anatomy.severity
-        wide = 1.7 * severity.infiltration + 0.7 * severity.fatness + 1.4 * s.gape - 0.75 + 0.5 * grain
+        wide = 1.7 * severity.infiltration + 0.7 * severity.fatness + 1.7 * s.gape - 0.9 + 0.5 * grain
         sway = self._open_sway[s.side] * np.sin(2.9 * s.phase + self._sway_phase[s.side])
         first = wide + self._open[s.side] + sway + 0.8 * low - 0.2
-        fray = 0.55 * grain + 0.35 * streak
-        full = np.clip(0.85 + 0.22 * grain + 0.15 * streak, 0.3, 1.0)
+        fray = 0.7 * grain + 0.45 * streak
+        full = np.clip(0.85 + 0.25 * grain + 0.2 * streak, 0.25, 1.0)
         depth = np.clip((s.v + 20.0) / (self._dorsal(s) + 20.0), 0, 1)
         ends = self._second[:, s.side]
         front, back = self._at("second_front", s) + ends[0], self._at("second_back", s) + ends[1]
@@ -178,7 +179,7 @@ class BackMuscles:
         hint = np.clip(0.08 + 0.1 * s.gape, 0.0, 0.2)
         for across, width in ((cleft, first), (second, 0.7 * wide + self._second_open[s.side] - 0.5 * low)):
             width = self._worn * np.maximum(width, 0.0)
-            line = (1 - ramp(np.abs(across + fray), 0.35 * width, width + 0.5)) * full
+            line = (1 - ramp(np.abs(across + fray * (0.6 + 0.5 * width)), 0.3 * width, width + 0.5)) * full
             # some closed clefts show a thin layer of fascia and fat
             result = np.maximum(result, line * np.maximum(ramp(width, 0.0, 0.6), hint))
         return result
