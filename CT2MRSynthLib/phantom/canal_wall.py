@@ -17,6 +17,8 @@ MIDDLE = -9.0
 OPEN = 30.0
 _FIRST, _LAST, _STEPS = 0.0, 7.0, 8
 _ANGLES = np.radians(np.arange(-180.0, 1.0, 10.0))
+#: Rows to either side that are looked for together with those asked for.
+_AHEAD = 2
 _RADII = np.arange(2.0, 21.0, 0.5, dtype=np.float32)
 
 
@@ -82,9 +84,11 @@ class CanalWall:
         return Walls(wall[:, 0], wall[:, 1], wall[:, 2])
 
     def _fill(self, first: int, last: int) -> None:
-        new = [row for row in range(first, last + 1) if np.isnan(self._table[row, 0, 0])]
-        if not new:
+        if not np.isnan(self._table[first : last + 1, 0, 0]).any():
             return
+        # with some neighbors, which are asked for next: most of the time of a look is overhead
+        around = range(max(first - _AHEAD, 0), min(last + _AHEAD, len(self._table) - 1) + 1)
+        new = [row for row in around if np.isnan(self._table[row, 0, 0])]
         for row, bone in zip(new, self._look([_FIRST + row / _STEPS for row in new]), strict=True):
             known = [bone, _without_nooks(bone, (25.0, 45.0), 2.2)]
             known.append(_without_nooks(bone, (25.0, 45.0, 65.0, 90.0), 0.6))

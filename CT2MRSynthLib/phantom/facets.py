@@ -14,6 +14,8 @@ _CURVE = (0.040, 0.038, 0.034, 0.028, 0.020, 0.011)
 
 #: Distance of the middle of the joints from the back of the disc, mm.
 _BEHIND = 14.7
+#: Rounding of the joint faces' margins, mm: none ends in a blade.
+_MARGIN = 1.6
 #: Number of the stream of random numbers of the faces' curvature.
 _STREAM = 65
 
@@ -55,7 +57,7 @@ class Facet:
         self._wedge = float(rng.normal(0.0, 0.03))
         self.fluid = float(0.75 * rng.random() ** 1.5)
         # the tip of the superior process comes near to the disc
-        long = 7.8 + 1.6 * low
+        long = 8.6 + 1.2 * low
         self.ventral = (long * rng.uniform(0.85, 1.15) * size + swell[0], 6.6 * rng.uniform(0.9, 1.1) * size + swell[1])
         self.dorsal = (8.4 * rng.uniform(0.85, 1.1) * size + swell[2], 7.3 * rng.uniform(0.88, 1.15) * size + swell[3])
         self.thick = (
@@ -125,7 +127,7 @@ class Facet:
         )
         shape = smooth_min(shape, bump - self._bump, 1.5)
         ends = np.maximum(w - self._tip[0] - self._slant[0] * along, -20.0 - w)
-        return np.maximum(np.maximum(shape, ends), self.half_gap(along) - across)
+        return smooth_max(np.maximum(shape, ends), self.half_gap(along) - across, _MARGIN)
 
     def inferior(self, across, outer, along, w):
         """Signed distance of the inferior process of the vertebra above: a wedge with a convex face."""
@@ -138,7 +140,7 @@ class Facet:
         dorsal = -back * cos - deep * sin + self._round[1] * (deep * cos - back * sin - 3.0) ** 2
         shape = smooth_max(smooth_max(ventral, deep - self.thick[1], 2.0), dorsal, 2.0) + taper
         ends = np.maximum(w - 18.0, -self._tip[1] - w - self._slant[1] * along)
-        return np.maximum(np.maximum(shape, ends), self.half_gap(along) + across)
+        return smooth_max(np.maximum(shape, ends), self.half_gap(along) + across, _MARGIN)
 
     def opening(self, across, along, w, superior: bool):
         """Signed distance of where a vertebra's other parts must not be: the neighbor's side of the joint."""

@@ -18,6 +18,8 @@ _DISC_PHASE = np.arange(DISCS) + 0.5
 _LEAST = (3.2, 2.6)
 #: Nodes per vertebra at which the sac is measured.
 _NODES = 12
+#: Nodes to either side that are measured together with those asked for.
+_AHEAD = 2
 #: Directions from the sac's middle in which it is measured, and the distances (mm) at which room is looked for.
 _ANGLES = np.radians(np.arange(0.0, 360.0, 10.0)).astype(np.float32)
 _RADII = np.arange(2.0, 14.5, 0.9, dtype=np.float32)
@@ -124,9 +126,11 @@ class ThecalSac:
         position = np.clip(np.asarray(phase, dtype=np.float32) * _NODES, 0, len(self._table) - 1.001)
         low = position.astype(np.intp)
         if low.size:
-            nodes = np.arange(int(low.min()), int(low.max()) + 2)
-            new = nodes[np.isnan(self._table[nodes, 0])]
-            if new.size:
+            first, last = int(low.min()), int(low.max()) + 2
+            if np.isnan(self._table[first:last, 0]).any():
+                # with some neighbors, which are asked for next
+                nodes = np.arange(max(first - _AHEAD, 0), min(last + _AHEAD, len(self._table)))
+                new = nodes[np.isnan(self._table[nodes, 0])]
                 self._table[new] = self._measured((new / _NODES).astype(np.float32))
         return position, low
 
