@@ -8,15 +8,19 @@ import numpy as np
 
 from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.noise import Lattice
+from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.scene import Subject
 from CT2MRSynthLib.phantom.tissues import Label
 
 #: Along axes with voxels larger than this (mm) edges are sampled more finely; smaller ones the scanner's blur covers.
 FINE = 0.6
+#: Where the further samples lie, in voxels from the middle. Opposite each other they shift nothing, and with the one in
+#: the middle they divide the voxel evenly: four scattered ones come no nearer to the mean of many.
+OFFSETS = np.array([[-1 / 3, -0.35, 0.35], [1 / 3, 0.35, -0.35]])
 
 
 def sample(
-    subject: Subject, lattice: Lattice, values: Callable[[Canvas], Sequence[np.ndarray]], extra: int = 4
+    subject: Subject, lattice: Lattice, values: Callable[[Canvas], Sequence[np.ndarray]], extra: bool = True
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Mean of quantities over each voxel.
 
@@ -24,7 +28,7 @@ def sample(
         subject: The anatomy.
         lattice: Voxel centers in world RAS mm.
         values: Turns painted points into arrays of quantities, for example HU.
-        extra: Further samples in voxels at the border of two tissues.
+        extra: Whether voxels at the border of two tissues have further samples (``OFFSETS``).
 
     Returns:
         One float32 array per quantity and the label at each voxel's center (uint8), all of the lattice's shape.
@@ -45,13 +49,8 @@ def sample(
     edge = np.flatnonzero(_edges(part_label, part.steps).ravel()[body])
     total = [np.array(v, dtype=np.float32) for v in values(canvas)]
     if edge.size and extra:
-        added = [t[edge] for t in total]
-        for offset in _offsets(extra) @ part.steps:
-            shift = tuple(np.float32(c) for c in offset)
-            for a, v in zip(added, values(subject.paint_points(points.take(edge, shift))), strict=True):
-                a += v
-        for t, a in zip(total, added, strict=True):
-            t[edge] = a / np.float32(extra + 1)
+        for t, added in zip(total, _between(subject, points, edge, part.steps, values), strict=True):
+            t[edge] = (t[edge] + added) / np.float32(len(OFFSETS) + 1)
     label[at] = part_label
     for target, t in zip(result, total, strict=True):
         inner = target[at].copy()
@@ -60,11 +59,14 @@ def sample(
     return result, label
 
 
-def _offsets(count: int) -> np.ndarray:
-    """Well spread offsets in voxels, shape (count, 3): Roberts' R3 sequence."""
-    root = 1.2207440846057596
-    steps = 1.0 / root ** np.arange(1, 4)
-    return (0.5 + np.outer(np.arange(1, count + 1), steps)) % 1.0 - 0.5
+def _between(subject: Subject, points: Points, edge: np.ndarray, steps: np.ndarray, values: Callable) -> list:
+    """Sums of quantities over the further samples of some points.
+
+    All are painted in one go: painters take a while however few points there are.
+    """
+    shift = tuple(np.repeat(along, edge.size) for along in (OFFSETS @ steps).astype(np.float32).T)
+    canvas = subject.paint_points(points.take(np.tile(edge, len(OFFSETS)), shift))
+    return [np.reshape(v, (len(OFFSETS), -1)).sum(axis=0, dtype=np.float32) for v in values(canvas)]
 
 
 def _edges(label: np.ndarray, steps: np.ndarray) -> np.ndarray:
