@@ -18,11 +18,12 @@ class Canvas:
     Args:
         size: Number of points.
         points: Where they are; None: unknown.
+        ground: What is there before anything is painted.
     """
 
-    def __init__(self, size: int, points: Points | None = None):
+    def __init__(self, size: int, points: Points | None = None, ground: Label = Label.AIR):
         self.points = points
-        self.label = np.full(size, Label.AIR, dtype=np.uint8)
+        self.label = np.full(size, ground, dtype=np.uint8)
         self.mix = np.zeros(size, dtype=np.float32)
 
     def paint(self, where: np.ndarray, label: Label, mix=0.0) -> None:

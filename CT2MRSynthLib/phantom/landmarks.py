@@ -79,7 +79,7 @@ def find_landmarks(subject: Subject, level: str) -> Landmarks:
     rays = [*front, back, *sides[0], *sides[1]]
     window = plane.sac_window()
     # all points in one call: most of its time is overhead
-    label = subject.labels_at(plane.world(np.concatenate([*rays, window])))
+    label = subject.spine_at(plane.world(np.concatenate([*rays, window])))
     on_rays = label[: -len(window)].reshape(len(rays), -1)
     edges = np.array([_edge(ray, found, DISC + BONE) for ray, found in zip(rays, on_rays, strict=True)])
     midlines = [(rays[n], on_rays[n]) for n in (0, len(front), len(front) + 1, len(rays) - len(sides[1]))]
