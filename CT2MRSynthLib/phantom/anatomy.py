@@ -20,7 +20,7 @@ _BODY_NOTCH = np.array([3.0, 3.0, 2.6, 2.0, 1.2, 0.2, -0.5, -0.5])
 _BODY_DEPTH = np.array([29.5, 30.5, 31.5, 33.0, 34.0, 34.0, 31.0, 24.0])
 # between the rims; hollow endplates add about 4 mm in the middle
 _DISC_HEIGHT = np.array([4.5, 5.4, 6.4, 7.2, 8.0, 7.4, 1.0])
-_FACET_APART = np.array([14.0, 15.0, 16.0, 17.2, 19.0, 22.5, 15.0])
+_FACET_APART = np.array([14.4, 15.5, 16.4, 17.4, 19.0, 22.5, 15.0])
 _FACET_ANGLE = np.array([18.0, 22.0, 28.0, 36.0, 44.0, 50.0, 50.0])
 _SAC_WIDTH = np.array([17.0, 18.0, 18.0, 18.2, 18.2, 16.0, 11.0])
 _SAC_DEPTH = np.array([14.5, 14.5, 14.0, 13.5, 13.0, 11.0, 8.0])

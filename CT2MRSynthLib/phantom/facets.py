@@ -62,7 +62,7 @@ class Facet:
         self.dorsal = (8.4 * rng.uniform(0.85, 1.1) * size + swell[2], 7.3 * rng.uniform(0.88, 1.15) * size + swell[3])
         self.thick = (
             (5.6 + 2.4 * low) * float(rng.uniform(0.85, 1.2)) * size + 1.0 * worn,
-            (7.2 + 1.3 * low) * float(rng.uniform(0.88, 1.15)) * size,
+            (6.4 + 2.1 * low) * float(rng.uniform(0.88, 1.15)) * size,
         )
         # cosine and sine of the faces' angles: superior, inferior process
         self._ventral_face = _turn(rng.uniform(35, 62)), _turn(rng.uniform(32, 62))
