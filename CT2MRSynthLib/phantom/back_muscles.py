@@ -190,7 +190,7 @@ class BackMuscles:
         apart = self._facets.at("apart", s.rows)
         beside = np.exp(-(((s.u - apart - 9.0) / (5.0 + 3.0 * low)) ** 2) - (((s.v + 20.0) / 5.0) ** 2))
         pocket = beside * (self._pocket[s.side] + 0.25 * s.gape) * (0.6 + 0.9 * infiltration + 0.3 * low)
-        pad = (self._pad[s.side] + 2.2 * infiltration) * (0.6 + 0.5 * s.gape)
+        pad = (self._pad[s.side] + 2.2 * infiltration) * np.maximum(0.6 + 0.5 * s.gape, 0.0)
         layer = 0.85 * (1 - ramp(lamina, 0.3 * pad, pad + 0.8)) * ramp(pad, 0.2, 1.2)
         return np.maximum(pocket, layer)
 

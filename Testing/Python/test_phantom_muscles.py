@@ -111,6 +111,24 @@ def test_multifidus_fills_the_groove_at_the_lower_levels():
     assert share[0] < 0.35 and share[2] > 0.5 and np.all(np.diff(share) > 0.05)
 
 
+def test_the_plane_before_the_erector_spinae_is_neither_straight_nor_level():
+    u, v = (c.ravel().astype(np.float32) for c in np.meshgrid(np.arange(24, 62, 2.0), np.arange(-40, 0, 0.5)))
+    flat = np.zeros_like(u)
+    at = flat + np.float32(3.5)
+    heights = []
+    for seed in range(8):
+        painter = MusclePainter(Subject(seed).anatomy, None, None, np.random.default_rng(seed))
+        for side in range(2):
+            sides = np.full(u.shape, side, dtype=np.intp)
+            section = Section(np.arange(u.size), u, v, sides, at, LevelTable.rows(at), flat, flat, flat)
+            behind = (painter.back.plane(section) < 0).reshape(80, 19)
+            heights.append(-40 + 0.5 * behind.sum(axis=0))
+    heights = np.array(heights)
+    # some millimeters between facets, tips of the transverse processes and lateral edge, between sides and subjects
+    assert np.all(np.ptp(heights, axis=1) > 2.5)
+    assert np.mean(np.abs(heights[::2] - heights[1::2])) > 0.8 and heights.std(axis=0).min() > 1.0
+
+
 def test_the_two_sides_differ_but_resemble_each_other():
     for seed in SEEDS:
         label, *_ = _section(Subject(seed, {"rotation": 0, "scoliosis": 0}), 3.5)
