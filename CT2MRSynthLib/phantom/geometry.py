@@ -9,6 +9,9 @@ from scipy.interpolate import CubicSpline
 
 from CT2MRSynthLib.phantom.anatomy import DISCS, VERTEBRAE, Anatomy
 
+#: Distance of the rows of tables along the spine, mm.
+_FINE = 0.25
+
 
 @dataclass(frozen=True)
 class Pose:
@@ -102,27 +105,53 @@ class Geometry:
         self._frames = np.stack([right, np.cross(superior, right), superior], axis=1)
         # position along the spine counted in vertebrae: 3.0 is the middle of L3, 3.5 the disc below it
         self._phase = np.interp(arc, knots, phase)
+        self._tabulate()
+
+    def _tabulate(self) -> None:
+        """What points look up, float32: along the curve, and by height."""
+        arc = np.arange(0, self._arc[-1] + _FINE, _FINE)
+        columns = [self._points, self._frames[:, 2], self._frames[:, 0], self._frames[:, 1], self._phase[:, None]]
+        columns = np.concatenate(columns, axis=1).T
+        self._curve = np.stack([np.interp(arc, self._arc, c) for c in columns]).astype(np.float32)
+        self._low = float(self._points[:, 2].min())
+        z = np.arange(self._low, float(self._points[:, 2].max()) + _FINE, _FINE)
+        columns = (self._points[:, 0], self._points[:, 1], self._phase, self._arc)
+        self._heights = np.stack([np.interp(z, self._points[:, 2], c) for c in columns]).astype(np.float32)
 
     def spine_at_height(self, z):
         """Posterior wall of the spine at world height z: (x, y, phase), for soft tissue that lies in axial planes."""
-        table = self._points
-        return (
-            np.interp(z, table[:, 2], table[:, 0]),
-            np.interp(z, table[:, 2], table[:, 1]),
-            np.interp(z, table[:, 2], self._phase),
-        )
+        position = (np.asarray(z, dtype=np.float32) - np.float32(self._low)) * np.float32(1 / _FINE)
+        position = np.minimum(np.maximum(position, np.float32(0)), np.float32(self._heights.shape[1] - 1.01))
+        row = position.astype(np.intp)
+        part = position - row.astype(np.float32)
+        return tuple(c[row] + part * (c[row + 1] - c[row]) for c in self._heights[:3])
 
     def canal(self, x, y, z):
         """World to canal coordinates: u right, v anterior of the posterior wall, phase along the spine."""
-        arc = np.interp(z, self._points[:, 2], self._arc)
+        shape = np.shape(x)
+        x, y, z = (np.ravel(c).astype(np.float32, copy=False) for c in (x, y, z))
+        row = (z - np.float32(self._low)) * np.float32(1 / _FINE)
+        arc = self._heights[3][np.clip(row, 0, self._heights.shape[1] - 1).astype(np.intp)]
         for _ in range(5):
-            point = [np.interp(arc, self._arc, self._points[:, c]) for c in range(3)]
-            normal = [np.interp(arc, self._arc, self._frames[:, 2, c]) for c in range(3)]
-            arc = arc + 0.8 * ((x - point[0]) * normal[0] + (y - point[1]) * normal[1] + (z - point[2]) * normal[2])
-        point = [np.interp(arc, self._arc, self._points[:, c]) for c in range(3)]
-        offset = (x - point[0], y - point[1], z - point[2])
-        u, v = (sum(offset[c] * np.interp(arc, self._arc, self._frames[:, row, c]) for c in range(3)) for row in (0, 1))
-        return u, v, np.interp(arc, self._arc, self._phase)
+            row, offset = self._nearest(arc, x, y, z)
+            target = row.astype(np.float32) * np.float32(_FINE) + self._along(row, offset, 3)
+            arc = arc + np.float32(0.8) * (target - arc)
+        row, offset = self._nearest(arc, x, y, z)
+        u, v = self._along(row, offset, 6), self._along(row, offset, 9)
+        position = np.clip(arc * np.float32(1 / _FINE), 0, self._curve.shape[1] - 1.01)
+        row = position.astype(np.intp)
+        low, high = self._curve[12][row], self._curve[12][row + 1]
+        phase = low + (position - row.astype(np.float32)) * (high - low)
+        return u.reshape(shape), v.reshape(shape), phase.reshape(shape)
+
+    def _nearest(self, arc, x, y, z):
+        """Nearest row of the curve's table, and where points lie from there, world mm."""
+        row = np.clip(arc * np.float32(1 / _FINE) + np.float32(0.5), 0, self._curve.shape[1] - 1).astype(np.intp)
+        return row, [c - self._curve[axis].take(row) for axis, c in enumerate((x, y, z))]
+
+    def _along(self, row, offset, first: int):
+        """How far offsets point along one of the curve's directions, given by its first column."""
+        return sum(offset[c] * self._curve[first + c].take(row) for c in range(3))
 
     def from_canal(self, u, v, phase: float) -> list[np.ndarray]:
         """World coordinates of points at one position along the spine; ``canal`` is the way back."""
