@@ -28,7 +28,7 @@ class Foramina:
         fatness = anatomy.severity.fatness
         self._amount = (0.5 + 0.55 * fatness) * varied
         self._closing = float(np.clip(0.5 - 0.35 * fatness, 0.1, 0.6))
-        self._reach = np.clip(1.12 - 0.85 * fatness + more, 0.0, 1.25)
+        self._reach = np.clip(1.12 - 0.85 * fatness + more, 0.0, 1.35) ** 0.7
 
     def in_fat(self, u, v, phase, uneven):
         """Which points lie in the fat of a foramen.

@@ -153,7 +153,8 @@ class ThecalSac:
         scale, wanted = np.ones_like(phase), half_width * half_depth * (1 - 0.035 * np.minimum(push, 8.0))
         for _ in range(3):
             radius = np.minimum(_rounded(np.minimum(free, own * scale[:, None])), free + 0.3)
-            scale = scale * np.clip(np.sqrt(wanted / np.mean(radius**2, axis=1)), 0.8, 1.2)
+            # but not so much that it would fill every corner
+            scale = np.clip(scale * np.sqrt(wanted / np.mean(radius**2, axis=1)), 0.8, 1.17)
         radius = np.maximum(radius, least)
         u, v = radius * np.cos(_ANGLES), radius * np.sin(_ANGLES)
         sizes = [(u.max(1) - u.min(1)) / 2, (v.max(1) - v.min(1)) / 2, side, center]
@@ -222,4 +223,4 @@ class ThecalSac:
 
 def _rounded(radius: np.ndarray) -> np.ndarray:
     """Radii without corners. A mean of inverse distances goes straight across what juts in."""
-    return 1.0 / ndimage.gaussian_filter1d(1.0 / radius, 1.6, axis=1, mode="wrap")
+    return 1.0 / ndimage.gaussian_filter1d(1.0 / radius, 2.0, axis=1, mode="wrap")

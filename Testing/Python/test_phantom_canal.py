@@ -137,6 +137,30 @@ def test_arches_leave_the_sac_its_room():
             assert left.sum() > 0.93 * own.sum(), (seed, level)
 
 
+def test_sac_is_rounded_and_keeps_its_area():
+    """An ellipse fills 0.79 of the box around it, a triangle half of it, a box all."""
+    shares, areas = [], []
+    for seed in range(20, 28):
+        for level in ("L1-L2", "L3-L4"):
+            slab = Slab(Subject(seed, PLAIN), level, **CANAL)
+            v, u = np.nonzero(np.isin(slab.label[0], SAC))
+            shares.append(v.size / ((np.ptp(v) + 1) * (np.ptp(u) + 1)))
+            areas.append(v.size * STEP**2)
+    assert 0.68 < np.median(shares) < 0.82 and np.max(shares) < 0.88
+    assert 140 < np.median(areas) < 240, "mm2"
+
+
+def test_foramina_hold_more_fat_in_the_fat():
+    amount = np.zeros(2)
+    for seed in SEEDS:
+        for n, fatness in enumerate((0.05, 0.95)):
+            slab = Slab(Subject(seed, {**PLAIN, "fatness": fatness}), "L3-L4", **WHOLE)
+            u = np.abs(-32.0 + STEP * np.arange(slab.label.shape[2]))
+            foramen = (np.abs(slab.v + 3) < 9)[:, None] & (u > 9) & (u < 26)
+            amount[n] += (np.isin(slab.label[0], (Label.FAT, Label.EPIDURAL_FAT)) & foramen).sum()
+    assert amount[1] > 1.25 * amount[0]
+
+
 def test_roots_are_fewer_below():
     """At L2-L3 the cauda equina fills much of the sac, at L5-S1 little is left of it."""
     share = np.zeros(2)
