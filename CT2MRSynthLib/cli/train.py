@@ -27,7 +27,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, help="generator updates in all")
     parser.add_argument("--minutes", type=float, help="wall-clock limit in all, resumed runs included")
     parser.add_argument("--seed", type=int, help="of weights, order and variation of the pairs")
-    parser.add_argument("--validation-pairs", type=int, help="pairs held back for previews and the validation error")
+    parser.add_argument(
+        "--validation-pairs",
+        type=int,
+        metavar="N",
+        help="pairs held back for previews and the validation error; default: 20, of small sets a fifth",
+    )
     parser.add_argument("--threads", type=int, help="CPU threads; default: torch's own choice")
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
     parser.add_argument("--name", default="CT2MRSynth lumbar T2", help="name in the model card")
@@ -50,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from CT2MRSynthLib.errors import UsageError
+    from CT2MRSynthLib.training.pairs import held_back
     from CT2MRSynthLib.training.settings import PRESETS
 
     changed = ("width", "discriminator_width", "steps", "minutes", "seed", "validation_pairs")
@@ -62,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out)
     if (out / "checkpoint.pt").exists() and not arguments.resume:
         raise UsageError(f"There is a run in {out} already; add --resume to go on with it, or give another folder.")
+    if arguments.validation_pairs is None:
+        settings = replace(settings, validation_pairs=held_back(arguments.pairs, settings.validation_pairs))
     return _train(arguments, settings, out)
 
 

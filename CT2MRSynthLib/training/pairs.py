@@ -11,7 +11,23 @@ from CT2MRSynthLib.pairset import MANIFEST, PairEntry, read_manifest, read_pair
 from CT2MRSynthLib.pairset.images import PIXELS
 from CT2MRSynthLib.pairset.manifest import TEST, TRAINING, VALIDATION, check_patients
 
-__all__ = ["PIXELS", "PairStore"]
+__all__ = ["PIXELS", "PairStore", "held_back"]
+
+
+def held_back(folder: str | Path, most: int) -> int:
+    """How many pairs to hold back for validation where nobody says: no more than a fifth, so that small sets train.
+
+    Args:
+        folder: The pair set; of one that is still being made counts what was asked for.
+        most: So many of a large set.
+
+    Raises:
+        InputError: There is no usable pair set.
+    """
+    found = read_manifest(folder)
+    asked = found.made_by.get("pairs")
+    count = max(sum(entry.accepted for entry in found.pairs), asked if isinstance(asked, int) else 0)
+    return min(most, count // 5)
 
 
 class PairStore:

@@ -26,7 +26,7 @@ from CT2MRSynthLib.modelcard import ModelCard  # noqa: E402
 from CT2MRSynthLib.training.augment import Variation, apply, draw  # noqa: E402
 from CT2MRSynthLib.training.checkpoint import load_checkpoint  # noqa: E402
 from CT2MRSynthLib.training.objective import adversarial_loss, discriminator_loss  # noqa: E402
-from CT2MRSynthLib.training.pairs import PairStore  # noqa: E402
+from CT2MRSynthLib.training.pairs import PairStore, held_back  # noqa: E402
 from CT2MRSynthLib.training.trainer import Trainer  # noqa: E402
 
 TINY = TrainingSettings(width=4, blocks=1, discriminator_width=2, steps=6, ema_decay=0.9, validation_pairs=2)
@@ -175,6 +175,16 @@ def test_no_patient_is_on_both_sides(tmp_path):
     assert (len(store.validation), len(store), store.subjects) == (4, 2, 1)  # all of a and b are held back
     write_pairs(folder, "bdda", seed=1)
     assert (store.refresh(), len(store.validation), store.subjects) == (2, 6, 2)
+
+
+def test_a_small_set_is_not_held_back_whole(pairs, tmp_path):
+    """Six pairs, as many as there are, or of 280 that are being made."""
+    assert held_back(pairs, 20) == 1
+    assert len(PairStore(pairs, held_back(pairs, 20))) == 5
+    replace(read_manifest(pairs), made_by={"pairs": 280}).write(pairs)
+    assert held_back(pairs, 20) == 20
+    words = ["train", "--pairs", str(write_pairs(tmp_path / "few")), "--out", str(tmp_path / "run"), "--width", "4"]
+    assert main([*words, "--discriminator-width", "2", "--steps", "1"]) == 0
 
 
 def test_the_manifests_own_split_is_kept(tmp_path):
