@@ -59,7 +59,7 @@ class CanalPainter:
         in_fat = np.zeros(u.shape, dtype=bool)
         beside = np.flatnonzero((np.abs(u) > 3) & (np.abs(u) < self.foramina.REACH) & (v > -16) & (v < 8))
         if beside.size:
-            rough = 0.2 * (uneven[0][beside] + uneven[1][beside])
+            rough = np.clip(0.3 * (uneven[0][beside] + uneven[1][beside]), -0.7, 0.7)
             place = u[beside], v[beside], phase[beside]
             in_fat[beside] = self.foramina.in_fat(*place, rough)
             self._paint_psoas(canvas, points, near[beside[self.foramina.in_muscle(*place, rough) & ~in_fat[beside]]])

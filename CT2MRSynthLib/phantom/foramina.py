@@ -45,7 +45,8 @@ class Foramina:
         amount = self._by_level(self._amount, side, phase) * open_
         depth = half_depth * amount
         across = (np.abs(u) - middle_u) / (half_width * (0.6 + 0.4 * amount))
-        return across**2 + ((v - middle_v - 0.35 * (half_depth - depth)) / depth) ** 2 < 1.0 + uneven
+        # pointed to the side
+        return np.abs(across) ** 1.4 + ((v - middle_v - 0.35 * (half_depth - depth)) / depth) ** 2 < 1.0 + uneven
 
     def in_muscle(self, u, v, phase, uneven):
         """Which points psoas reaches beside disc and foramen; the more fat, the less. Parameters as above."""
