@@ -63,6 +63,24 @@ def test_sac_lies_in_the_middle_of_the_box(pairs):
         assert sac[122:134, 122:134].mean() > 0.5
 
 
+def test_the_t2_lies_on_the_ct_but_for_the_recorded_shift():
+    for seed in (2000, 2004, 2009, 2014):
+        pair = render_pair(seed, misalignment=2.0)
+        pixel = pair.frame.extent[0] / 256
+        sac = np.isin(pair.labels, (Label.CSF, Label.ROOT)).astype(float)
+        near = ndimage.binary_dilation(sac, iterations=20)
+        bright = np.minimum(pair.mr, np.percentile(pair.mr, 97))
+
+        def alike(posterior: float, left: float, sac=sac, near=near, bright=bright, pixel=pixel) -> float:
+            there = ndimage.shift(sac, (posterior / pixel, left / pixel), order=1)
+            return np.corrcoef(there[near], bright[near])[0, 1]
+
+        posterior, left = (pair.truth["mr_shift_mm"][way] for way in ("posterior", "left"))
+        assert np.hypot(posterior, left) > 1.0
+        others = [alike(0, 0), alike(-posterior, left), alike(posterior, -left), alike(-posterior, -left)]
+        assert alike(posterior, left) > max(others) - 0.02 and alike(posterior, left) > alike(0, 0), seed
+
+
 def test_box_follows_the_crop_rule(pairs):
     for pair in pairs:
         right, anterior, depth = pair.frame.extent
