@@ -13,7 +13,7 @@ from CT2MRSynthLib.phantom.tissues import Label, column
 
 #: Slice thicknesses of common protocols in mm, and how often each is drawn.
 THICKNESSES = (0.6, 1.0, 1.25, 2.0, 2.5, 3.0, 5.0)
-_OFTEN = (0.14, 0.2, 0.2, 0.14, 0.1, 0.1, 0.12)
+_OFTEN = (0.1, 0.16, 0.17, 0.13, 0.12, 0.14, 0.18)
 #: Slow variation within tissues, standard deviation in HU at ``texture`` 1.
 _TEXTURE = {
     Label.SUBCUTANEOUS_FAT: 3.5,
@@ -26,7 +26,8 @@ _TEXTURE = {
     Label.BOWEL_CONTENT: 12.0,
     Label.BOWEL_WALL: 6.0,
     Label.NUCLEUS: 5.0,
-    Label.ANNULUS: 5.0,
+    Label.ANNULUS: 6.0,
+    Label.OUTER_ANNULUS: 8.0,
     Label.MARROW: 16.0,
     Label.ARCH_MARROW: 30.0,
     Label.LIGAMENT: 6.0,
@@ -43,6 +44,7 @@ class CTSettings:
         kernel: Reconstruction kernel.
         noise: Standard deviation of noise in HU at slices of ``thickness``, in the middle of an average body.
         thickness: Slice thickness of the scan (full width at half maximum of the slice profile), mm.
+        voxel: Voxel edge in plane of a scan whose layout is not given otherwise, mm.
         exposure_control: How far the tube current follows attenuation, 0 not at all to 1 fully.
         hardening: Strength of beam hardening by bone left after correction, 0 to 1.
         cupping: Residual error of the water correction, negative or positive, about -1 to 1.
@@ -57,6 +59,7 @@ class CTSettings:
     kernel: Kernel
     noise: float
     thickness: float
+    voxel: float
     exposure_control: float
     hardening: float
     cupping: float
@@ -85,7 +88,7 @@ class CTSettings:
         hu[Label.METAL] = 8500 * steel
         thickness = float(scan_rng.choice(THICKNESSES, p=_OFTEN))
         kernel = Kernel.draw(scan_rng)
-        dose = np.exp(scan_rng.uniform(np.log(2.6), np.log(11.0)))
+        dose = np.exp(scan_rng.uniform(np.log(3.2), np.log(13.0)))
         return cls(
             hu=hu,
             phase=phase,
@@ -99,6 +102,7 @@ class CTSettings:
             offset=float(scan_rng.normal(0, 3)),
             floor=float(scan_rng.choice([-1024.0, -1000.0], p=[0.85, 0.15])),
             steel=steel,
+            voxel=_draw_voxel(scan_rng, thickness),
         )
 
     @property
@@ -124,13 +128,21 @@ class CTSettings:
 
     def record(self) -> dict:
         """Settings as plain numbers, for JSON."""
-        names = ("noise", "thickness", "exposure_control", "hardening", "cupping", "texture", "offset")
+        names = ("noise", "thickness", "voxel", "exposure_control", "hardening", "cupping", "texture", "offset")
         return {
             "contrast": self.contrast,
             "phase": self.phase,
             **self.kernel.record(),
             **{name: round(getattr(self, name), 3) for name in names},
         }
+
+
+def _draw_voxel(rng: np.random.Generator, thickness: float) -> float:
+    """Voxels of 0.55 to 0.98 mm; some scans were resampled to coarser ones."""
+    kind, place, coarse = rng.random(3)
+    if kind < 0.14:
+        return float(1.1 + 1.9 * coarse**1.3) if thickness > 1.9 else float(1.0 + 0.7 * coarse)
+    return float(0.55 + 0.43 * place)
 
 
 def _soft_limit(value: float, limit: float) -> float:

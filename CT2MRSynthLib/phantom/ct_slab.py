@@ -12,6 +12,7 @@ from CT2MRSynthLib.phantom.ct import finish_slice
 from CT2MRSynthLib.phantom.ct_artifacts import BodyScan
 from CT2MRSynthLib.phantom.ct_noise import FWHM, NoiseField, slab_factor
 from CT2MRSynthLib.phantom.ct_settings import CTSettings
+from CT2MRSynthLib.phantom.ct_voxels import through_voxels
 from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.scene import Subject
 from CT2MRSynthLib.phantom.table_pose import LyingSubject
@@ -76,7 +77,7 @@ class CTSlab:
         noise = NoiseField(shape, pixel, settings.kernel, key, (shared * anterior, shared * right)).parts(0)
         noise *= np.float32(slab_factor(float(self.frame.extent[2]) * superior, settings.thickness))
         error, strength = self._body(shape)
-        return finish_slice(
+        picture = finish_slice(
             np.tensordot(self.weights(offsets), hu, axes=1),
             settings,
             pixel,
@@ -85,6 +86,9 @@ class CTSlab:
             strength,
             (self.spread * anterior, self.spread * right),
         )
+        phase = tuple(np.random.default_rng([*key, 1]).random(2))
+        smear = float(self.frame.extent[2]) * anterior, float(self.frame.extent[2]) * right
+        return through_voxels(picture, pixel, settings.voxel, phase, smear)
 
     def _body(self, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         """Artifacts and noise strength in the slab's middle plane."""

@@ -101,11 +101,13 @@ class DiscPainter:
         water = water * (1 - self._cleft[disc] * (1 - loss) * cleft)
         water = np.clip(water, 0, 1) + 0.05 * lamella * ramp(core, 0.6, 0.75)
         water = np.maximum(water, self._high_intensity_zone(disc, u, v, w, distance))
-        # the outermost lamellae are as dark as ligament
-        outer = ramp(-distance, 1.2 + 1.2 * ramp(ahead, 0.2, 0.9), 0.2)
-        canvas.paint(where, Label.ANNULUS, (water * (1 - outer)).astype(np.float32))
-        dark = -distance < 0.8 + 1.3 * ramp(ahead, 0.0, 0.9) + 0.4 * fine
-        canvas.paint(where[dark], Label.OUTER_ANNULUS, np.clip(0.3 * lamella[dark], 0, 1))
+        # the outermost lamellae are dense and as dark as ligament; inward they come near the others
+        thick = 1.9 + 1.8 * ramp(ahead, 0.0, 0.9) + 0.4 * fine
+        inward = -distance / thick
+        canvas.paint(where, Label.ANNULUS, (water * ramp(inward, 0.8, 1.7)).astype(np.float32))
+        dense = inward < 1
+        inward = inward[dense]
+        canvas.paint(where[dense], Label.OUTER_ANNULUS, np.clip(inward * inward + 0.15 * lamella[dense], 0, 1))
         self._paint_gas(canvas, disc, where, (u, v, w), core, (x, y, z))
         self._paint_calcification(canvas, disc, where, (u, v - depth), distance, (x, y, z))
 

@@ -17,6 +17,7 @@ from CT2MRSynthLib.phantom.ct_settings import CTSettings
 from CT2MRSynthLib.phantom.ct_slab import CTSlab
 from CT2MRSynthLib.phantom.ct_table import Table, skin_distance
 from CT2MRSynthLib.phantom.ct_volume import phantom_ct
+from CT2MRSynthLib.phantom.ct_voxels import through_voxels
 from CT2MRSynthLib.phantom.pair import render_pair
 from CT2MRSynthLib.phantom.radon import radon
 from CT2MRSynthLib.phantom.scene import Subject
@@ -175,6 +176,21 @@ def test_thick_slices_blur_edges_that_they_cut_askew():
     (thin_rows, thin_columns), (thick_rows, thick_columns) = steepest
     assert thick_rows < 0.6 * thin_rows
     assert thick_columns > 0.8 * thin_columns
+
+
+@pytest.mark.parametrize("voxel", [0.4, 0.8, 2.5])
+def test_voxels_keep_what_is_linear_and_blur_what_is_finer_than_they(voxel):
+    y, x = np.mgrid[:120, :140].astype(np.float32)
+    inner = np.s_[20:-20, 20:-20]
+    slope = through_voxels(2 * x - y, 0.4, voxel, (0.3, 0.7))
+    np.testing.assert_allclose(slope[inner], (2 * x - y)[inner], atol=1e-2)
+    point = np.zeros((120, 140), dtype=np.float32)
+    point[55:65, 70] = 100
+    spread = [through_voxels(point, 0.4, voxel, (0.0, phase))[60] for phase in np.arange(0, 1, 0.1)]
+    mean = np.mean(spread, axis=0)
+    wide = np.sqrt(np.sum(mean * (np.arange(140) - np.sum(mean * np.arange(140)) / mean.sum()) ** 2) / mean.sum()) * 0.4
+    # two linear interpolations, the second between voxels
+    assert wide == pytest.approx(np.sqrt((0.4**2 + voxel**2) / 6 + (voxel > 1) * (0.2 * voxel) ** 2), rel=0.15)
 
 
 def test_reconstruction_gives_back_what_was_projected():

@@ -160,8 +160,8 @@ def _nucleus(p: SignalPicture) -> float:
 
 
 def _ventral_annulus(p: SignalPicture) -> float:
-    dark = np.isin(p.labels, (Label.ANNULUS, Label.LIGAMENT, Label.CORTEX))
-    outside = ~np.isin(p.labels, (Label.ANNULUS, Label.LIGAMENT, Label.CORTEX, Label.MARROW))
+    dark = np.isin(p.labels, (Label.ANNULUS, Label.OUTER_ANNULUS, Label.LIGAMENT, Label.CORTEX))
+    outside = ~(dark | (p.labels == Label.MARROW))
     near = ndimage.distance_transform_edt(~outside) * FIELD_OF_VIEW / p.labels.shape[0]
     return p.median(dark & (near > 1.5) & (near < 3.5) & (np.abs(p.left) < 15) & (p.ahead > p.front - 9))
 
