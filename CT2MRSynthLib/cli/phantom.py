@@ -114,7 +114,22 @@ def _one(arguments: argparse.Namespace, severity: dict, progress) -> list[Path]:
     progress.start(1, 5)
     with _Stages(progress, [name for name in EXPECTED if name != "T2 stacks" or not arguments.no_mr]) as told:
         subject = phantom_subject(seed, severity, _protocol(arguments), not arguments.no_mr, told)
-        return write_subject(subject, arguments.out, not arguments.no_labels, told)
+        paths = write_subject(subject, arguments.out, not arguments.no_labels, told)
+    cut = [level for level, frame in subject.frames.items() if not _holds(subject.ct, frame)]
+    if cut:
+        progress.warn(
+            f"The CT does not hold the whole box of {', '.join(cut)}; give a larger --matrix or --spacing for a larger "
+            "field of view."
+        )
+    return paths
+
+
+def _holds(ct, frame) -> bool:
+    """Whether a box lies in a CT."""
+    import numpy as np
+
+    ijk = ct.world_to_ijk(frame.corners())
+    return bool(((ijk >= -0.5) & (ijk <= np.array(ct.size) - 0.5)).all())
 
 
 def _protocol(arguments: argparse.Namespace):
@@ -143,7 +158,7 @@ def _many(arguments: argparse.Namespace, severity: dict, progress) -> list[Path]
 
     only_one = ("no_mr", "no_labels", "matrix", "spacing", "thickness")
     for name in only_one:
-        if getattr(arguments, name):
+        if getattr(arguments, name) is not None and getattr(arguments, name) is not False:
             raise UsageError(f"--{name.replace('_', '-')} belongs to one subject; leave it out with --pairs.")
     if arguments.processes < 1:
         raise UsageError(f"--processes is {arguments.processes}; give a number from 1.")

@@ -23,6 +23,8 @@ from CT2MRSynthLib.threads import one_thread
 
 #: Subjects for so many pairs, as in the study that this follows.
 PAIRS_OF, SUBJECTS_OF = 280, 129
+#: More than this nobody waits for.
+MOST = 1_000_000
 #: How often each level is among the pairs: the lower discs wear more and are imaged more.
 LEVEL_SHARES = (0.12, 0.16, 0.22, 0.28, 0.22)
 
@@ -92,8 +94,8 @@ def plan_pairs(count: int, subjects: int, seed: int) -> list[tuple[int, str]]:
     Raises:
         UsageError: The numbers do not go together.
     """
-    if count < 1 or seed < 0:
-        raise UsageError(f"{count} pairs from seed {seed} are asked for; give at least 1 pair and a seed from 0.")
+    if not 1 <= count <= MOST or seed < 0:
+        raise UsageError(f"{count} pairs from seed {seed} are asked for; give 1 to {MOST} pairs and a seed from 0.")
     if not subjects <= count <= len(LEVELS) * subjects:
         raise UsageError(
             f"{count} pairs of {subjects} subjects are asked for; a subject has 1 to {len(LEVELS)} discs: "

@@ -209,6 +209,14 @@ def test_the_command_writes_a_subject(tmp_path, capsys):
     assert runs.read(tmp_path / "phantom_3_CT.nrrd").GetSpacing() == (5.0, 5.0, 8.0)
 
 
+def test_a_field_of_view_too_small_for_a_box_is_told(tmp_path, capsys):
+    words = ["phantom", "--seed", "3", "--out", str(tmp_path), "--no-mr", "--no-labels", "--quiet", "--thickness", "9"]
+    for spacing, told in (("1", "does not hold the whole box of L1-L2"), ("6", "")):
+        assert main([*words, "--matrix", "64", "--spacing", spacing]) == 0
+        error = capsys.readouterr().err
+        assert told in error and bool(told) == bool(error)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -225,6 +233,8 @@ def test_the_command_writes_a_subject(tmp_path, capsys):
         (["--matrix", "9"], "--matrix is 9"),
         (["--subjects", "3"], "--subjects goes with --pairs"),
         (["--pairs", "3", "--no-mr"], "--no-mr belongs to one subject"),
+        (["--pairs", "3", "--spacing", "0"], "--spacing belongs to one subject"),
+        (["--pairs", "3000000000"], "give 1 to 1000000 pairs"),
         (["--pairs", "3", "--severity", "stenosis=2"], "give a number from 0 to 1"),
         (["--pairs", "3", "--processes", "0"], "--processes is 0"),
     ],
