@@ -101,7 +101,7 @@ def sample_slab(
     """
     grid = frame.with_depth(depth).grid(slices=planes, pixels=pixels)
     lattice = Lattice.from_matrix(grid.ijk_to_ras, (planes, pixels, pixels))
-    result, labels = sample(subject, lattice, values)
+    result, labels = sample(subject, lattice, values, outside=True)
     return result, labels, (np.arange(planes) - (planes - 1) / 2) * (depth / planes)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy import ndimage
 
 from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.points import Points
-from CT2MRSynthLib.phantom.scene import Subject
+from CT2MRSynthLib.phantom.scene import SPINE_PAINTERS, Subject
 from CT2MRSynthLib.phantom.tissues import Label
 
 #: Along axes with voxels larger than this (mm) edges are sampled more finely; smaller ones the scanner's blur covers.
@@ -17,10 +18,17 @@ FINE = 0.6
 #: Where the further samples lie, in voxels from the middle. Opposite each other they shift nothing, and with the one in
 #: the middle they divide the voxel evenly: four scattered ones come no nearer to the mean of many.
 OFFSETS = np.array([[-1 / 3, -0.35, 0.35], [1 / 3, 0.35, -0.35]])
+#: Distance in voxels of the places where bone beyond the outermost planes is looked for.
+COARSE = 4
+_BONE = (Label.MARROW, Label.ARCH_MARROW)
 
 
 def sample(
-    subject: Subject, lattice: Lattice, values: Callable[[Canvas], Sequence[np.ndarray]], extra: bool = True
+    subject: Subject,
+    lattice: Lattice,
+    values: Callable[[Canvas], Sequence[np.ndarray]],
+    extra: bool = True,
+    outside: bool = False,
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Mean of quantities over each voxel.
 
@@ -29,6 +37,8 @@ def sample(
         lattice: Voxel centers in world RAS mm.
         values: Turns painted points into arrays of quantities, for example HU.
         extra: Whether voxels at the border of two tissues have further samples (``OFFSETS``).
+        outside: Whether bone that begins within the depth of the first and last plane, but beyond their middle, counts
+            as such a border: with few thick planes it would set in suddenly.
 
     Returns:
         One float32 array per quantity and the label at each voxel's center (uint8), all of the lattice's shape.
@@ -46,7 +56,10 @@ def sample(
     canvas = subject.paint_points(points)
     part_label = np.full(part.shape, Label.AIR, dtype=np.uint8)
     part_label.ravel()[body] = canvas.label
-    edge = np.flatnonzero(_edges(part_label, part.steps).ravel()[body])
+    edges = _edges(part_label, part.steps)
+    if outside:
+        edges |= _edges_outside(subject, points, body, part_label, part.steps)
+    edge = np.flatnonzero(edges.ravel()[body])
     total = [np.array(v, dtype=np.float32) for v in values(canvas)]
     if edge.size and extra:
         for t, added in zip(total, _between(subject, points, edge, part.steps, values), strict=True):
@@ -79,6 +92,27 @@ def _edges(label: np.ndarray, steps: np.ndarray) -> np.ndarray:
             moved = np.moveaxis(result, axis, 0)
             moved[:-1] |= differ
             moved[1:] |= differ
+    return result
+
+
+def _edges_outside(subject: Subject, points: Points, body: np.ndarray, label: np.ndarray, steps) -> np.ndarray:
+    """Voxels of the first and last plane at whose outer face bone begins or ends, looked for at some voxels only."""
+    result = np.zeros(label.shape, dtype=bool)
+    own = np.isin(label, _BONE)
+    _, j, i = np.unravel_index(body, label.shape)
+    plane = label[0].size
+    some = (j % COARSE == 0) & (i % COARSE == 0)
+    for k, side in ((0, -0.45), (len(label) - 1, 0.45)):
+        at = np.flatnonzero(some & (body // plane == k))
+        if not at.size:
+            continue
+        shift = tuple(np.float32(c) for c in side * steps[0])
+        bone = np.isin(subject.paint_points(points.take(at, shift), SPINE_PAINTERS, Label.FAT).label, _BONE)
+        coarse = np.zeros([-(-n // COARSE) for n in label.shape[1:]], dtype=bool)
+        differ = at[bone != own.ravel()[body[at]]]
+        coarse[j[differ] // COARSE, i[differ] // COARSE] = True
+        fine = ndimage.binary_dilation(coarse).repeat(COARSE, axis=0).repeat(COARSE, axis=1)
+        result[k] = fine[: label.shape[1], : label.shape[2]]
     return result
 
 

@@ -50,7 +50,7 @@ _PAINTERS = (
 #: What weakens X-rays most: the body's outline, bones and metal.
 X_RAY_PAINTERS = (TorsoPainter, RibPainter, VertebraPainter, PelvisPainter, ImplantPainter)
 #: What holds bones, discs and the canal.
-_SPINE_PAINTERS = (
+SPINE_PAINTERS = (
     RibPainter,
     CanalPainter,
     DiscPainter,
@@ -131,7 +131,7 @@ class Subject:
     def spine_at(self, positions: np.ndarray) -> np.ndarray:
         """``labels_at`` in less time for those who ask for bones, discs and canal only: all else inside is fat."""
         points = Points.at(positions, self.geometry, self.noise)
-        return self.paint_points(points, _SPINE_PAINTERS, Label.FAT).label
+        return self.paint_points(points, SPINE_PAINTERS, Label.FAT).label
 
     def inside(self, lattice: Lattice) -> np.ndarray:
         """Where the body may be: everything else is air. Bool, the lattice's shape."""

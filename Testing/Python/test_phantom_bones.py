@@ -9,7 +9,9 @@ from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.ct import hounsfield
 from CT2MRSynthLib.phantom.ct_settings import CTSettings
 from CT2MRSynthLib.phantom.facets import SIDES
+from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.points import Points
+from CT2MRSynthLib.phantom.sampling import sample
 from CT2MRSynthLib.phantom.scene import Subject
 from CT2MRSynthLib.phantom.severities import DISC_NAMES
 from CT2MRSynthLib.phantom.tissues import Label
@@ -133,6 +135,22 @@ def test_endplates_are_hollow():
                 distance, _, ends, _ = body.distance(0 * w, np.full_like(w, v), w)
                 heights.append(0.1 * (ends < 0).sum())
             assert heights[0] + 0.8 < (heights[1] + heights[2]) / 2
+
+
+def test_three_planes_with_their_outside_come_near_to_many():
+    subject, planes = Subject(1), 21
+    settings = CTSettings.draw(np.random.default_rng(1), subject.severity)
+    box = subject.frame("L1-L2").with_depth(4.8)
+
+    def mean(count, outside):
+        matrix = box.grid(slices=count, pixels=96).ijk_to_ras
+        lattice = Lattice.from_matrix(matrix, (count, 96, 96))
+        (hu,), _ = sample(subject, lattice, lambda canvas: [hounsfield(canvas, settings)], outside=outside)
+        return hu[:, :45].mean(axis=0)
+
+    fine = mean(planes, False)
+    without, within = (np.abs(mean(3, outside) - fine).mean() for outside in (False, True))
+    assert within < 0.9 * without
 
 
 def test_no_bone_takes_the_place_of_skin_or_sac():
