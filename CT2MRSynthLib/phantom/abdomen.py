@@ -12,7 +12,8 @@ from CT2MRSynthLib.phantom.geometry import Geometry
 from CT2MRSynthLib.phantom.kidneys import KidneyPainter
 from CT2MRSynthLib.phantom.lookup import Cells
 from CT2MRSynthLib.phantom.noise import NoiseSpace
-from CT2MRSynthLib.phantom.organmap import OrganMap, retroperitoneum
+from CT2MRSynthLib.phantom.organgrid import OrganGrid
+from CT2MRSynthLib.phantom.organmap import LOWEST, OrganMap, retroperitoneum
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.tissues import Label
@@ -46,7 +47,7 @@ class AbdomenPainter:
 
     @property
     def map(self) -> OrganMap:
-        """The organs on a grid; computed when first asked for, as most disc-level pictures do without."""
+        """Where the organs lie; found when first asked for, as many disc-level pictures do without."""
         if self._map is None:
             cavity = Cavity(self._walls, self.geometry)
             body = Body(self.anatomy, self.geometry, cavity)
@@ -65,20 +66,18 @@ class AbdomenPainter:
         self.kidneys.paint(canvas, fat, x, y, z)
 
     def _paint_mapped(self, canvas: Canvas, inside, x, y, z) -> None:
-        organs = self.map
+        organs = self.map.grid(float(z.min()), float(z.max()))
         cells = organs.cells(x, y, z)
         tube = cells.of(organs.tube)
         self._paint_mesentery(canvas, inside, x, y, z, tube)
-        self._paint_solid(canvas, inside, x, y, z, cells)
+        self._paint_solid(canvas, inside, x, y, z, organs, cells)
         hit = np.flatnonzero(tube < 0)
         if hit.size:
-            self._paint_tubes(canvas, inside[hit], x[hit], y[hit], z[hit], tube[hit], cells.take(hit))
+            self._paint_tubes(canvas, inside[hit], x[hit], y[hit], z[hit], tube[hit], organs, cells.take(hit))
 
-    def _paint_solid(self, canvas: Canvas, inside, x, y, z, cells: Cells) -> None:
+    def _paint_solid(self, canvas: Canvas, inside, x, y, z, organs: OrganGrid, cells: Cells) -> None:
         """Liver with its veins, spleen, gallbladder with its wall."""
-        organs = self.map
-        # nothing of them reaches below L4
-        upper = np.flatnonzero(z > organs.body.height(4.6))
+        upper = np.flatnonzero(z > self.map.body.height(LOWEST))
         if not upper.size:
             return
         hit = upper[cells.take(upper).of(organs.liver) < 0]
@@ -96,15 +95,14 @@ class AbdomenPainter:
         lines = [np.hypot(first - a, second - b) / w for a, b, w in ((0, 0, 1.0), (1, 0.6, 0.7), (-0.9, -0.8, 0.7))]
         return 0.8 * (1 - ramp(np.minimum.reduce(lines), 0.05, 0.2))
 
-    def _paint_tubes(self, canvas: Canvas, where, x, y, z, tube, cells: Cells) -> None:
+    def _paint_tubes(self, canvas: Canvas, where, x, y, z, tube, organs: OrganGrid, cells: Cells) -> None:
         """Walls, folds, contents and gas of stomach and bowel; the pancreas with its lobules."""
-        organs = self.map
-        owner = cells.nearest(organs.owner)
-        kind, stool = organs.samples.kind[owner], organs.samples.stool[owner].astype(np.float32)
+        owner, samples = cells.nearest(organs.owner), self.map.samples
+        kind, stool = samples.kind[owner], samples.stool[owner].astype(np.float32)
         wall = _WALL[kind]
         folds = self.noise(_FOLDS, x, y, z, (7.0, 7.0, 9.0))
         # the folds of jejunum and stomach look feathered
-        fill = organs.samples.fill[owner].astype(np.float32)
+        fill = samples.fill[owner].astype(np.float32)
         feather = np.choose(kind, [0.4, 1.1, 0.3, 1.2, 0.0]).astype(np.float32)
         deep = -tube - wall - np.maximum(feather * folds, -0.8)
         canvas.paint(

@@ -9,13 +9,14 @@ from scipy import ndimage
 
 from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.geometry import Geometry
+from CT2MRSynthLib.phantom.lookup import Cells
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.tissues import Label
 
 #: Heights measured, in mm above the middle of L3, and number of directions.
 _LOW, _HIGH, _STEP = -216.0, 156.0, 12.0
 _DIRECTIONS = 60
-_REACH, _RADIAL = 216.0, 3.0
+_REACH, _SKIP, _RADIAL = 216.0, 9.0, 3.0
 
 
 class Cavity:
@@ -31,18 +32,30 @@ class Cavity:
         self.geometry, self.front = geometry, front
         heights = np.arange(_LOW, _HIGH + _STEP / 2, _STEP)
         angle = np.arange(_DIRECTIONS) * (2 * np.pi / _DIRECTIONS)
-        reach = np.arange(_RADIAL, _REACH, _RADIAL)
-        z, t, r = np.meshgrid(heights, angle, reach, indexing="ij")
+        z, t = np.meshgrid(heights, angle, indexing="ij")
+        # far apart first, then in between
+        radius = np.arange(_SKIP, _REACH, _SKIP)
+        outside = self._outside(walls, z, t, np.broadcast_to(radius, (*z.shape, radius.size)))
+        radius = radius[np.where(outside.any(axis=2), outside.argmax(axis=2), radius.size - 1)]
+        between = radius[..., None] + np.arange(_RADIAL - _SKIP, _RADIAL / 2, _RADIAL)
+        outside = self._outside(walls, z, t, between)
+        outside[..., -1] = True
+        radius = np.take_along_axis(between, outside.argmax(axis=2)[..., None], axis=2)[..., 0]
+        radius = np.maximum(radius - _RADIAL / 2, 1.0)
+        radius = ndimage.gaussian_filter(radius, (0.6, 0.8), mode=("nearest", "wrap")).astype(np.float32)
+        # directions repeat
+        self._radius = np.concatenate([radius, radius[:, :1]], axis=1)
+
+    def _outside(self, walls: Sequence, z, angle, radius) -> np.ndarray:
+        """Which points are no fat: bool, shape (heights, directions, radii)."""
         x, y = self.axis(z)
-        positions = np.stack([x + r * np.cos(t), y + r * np.sin(t), z], axis=-1)
-        canvas = Canvas(z.size)
-        points = Points.at(positions.reshape(-1, 3), geometry, _still)
+        x, y = (c[..., None] + radius * turn(angle)[..., None] for c, turn in ((x, np.cos), (y, np.sin)))
+        positions = np.stack([x, y, np.broadcast_to(z[..., None], x.shape)], axis=-1)
+        canvas = Canvas(x.size)
+        points = Points.at(positions.reshape(-1, 3), self.geometry, _still)
         for wall in walls:
             wall.paint(canvas, points)
-        outside = (canvas.label != Label.FAT).reshape(z.shape)
-        first = np.where(outside.any(axis=2), outside.argmax(axis=2), reach.size - 1)
-        radius = np.maximum(reach[first] - _RADIAL / 2, 1.0)
-        self._radius = ndimage.gaussian_filter(radius, (0.6, 0.8), mode=("nearest", "wrap")).astype(np.float32)
+        return (canvas.label != Label.FAT).reshape(x.shape)
 
     def axis(self, z):
         """x, y of the axis at some heights."""
@@ -59,11 +72,11 @@ class Cavity:
             angle: Direction in radians; 0 is the patient's right, positive anterior.
             z: World mm.
         """
-        turns = np.asarray(angle) * (_DIRECTIONS / (2 * np.pi))
-        # the height's end values hold beyond it, directions repeat
-        level = np.clip((np.asarray(z) - _LOW) / _STEP, 0, self._radius.shape[0] - 1)
-        index = np.broadcast_arrays(level, turns)
-        return ndimage.map_coordinates(self._radius, index, order=1, mode="grid-wrap", output=np.float32)
+        turns = np.asarray(angle, dtype=np.float32) * np.float32(_DIRECTIONS / (2 * np.pi))
+        turns = turns - np.floor(turns * np.float32(1 / _DIRECTIONS)) * np.float32(_DIRECTIONS)
+        level = (np.asarray(z, dtype=np.float32) - np.float32(_LOW)) * np.float32(1 / _STEP)
+        level, turns = np.broadcast_arrays(level, turns)
+        return Cells([level.ravel(), turns.ravel()], self._radius.shape).of(self._radius).reshape(level.shape)
 
     def depth(self, x, y, z) -> np.ndarray:
         """Distance in mm from the wall inward along the ray from the axis; negative outside."""

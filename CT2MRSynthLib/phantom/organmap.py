@@ -1,33 +1,29 @@
-"""A coarse map of the abdominal organs of one subject: they make room for each other once, on a grid."""
+"""Where the abdominal organs of one subject lie: courses of all tubes, and how much room everything else leaves."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from CT2MRSynthLib.phantom import bowel
 from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.bowel import Body, Course
 from CT2MRSynthLib.phantom.kidneys import Kidney
 from CT2MRSynthLib.phantom.liver import UpperOrgans
-from CT2MRSynthLib.phantom.lookup import Cells
-from CT2MRSynthLib.phantom.noise import Lattice
+from CT2MRSynthLib.phantom.organgrid import LOW, SHAPE, SPACING, OrganGrid, along_axis, seeds
 from CT2MRSynthLib.phantom.retroperitoneum import superior_mesenteric
 from CT2MRSynthLib.phantom.shapes import ramp, superellipse
 
-#: Distance of the grid's nodes, mm.
-SPACING = 4.0
-_LOW = np.array([-172.0, -42.0, -214.0])
-_HIGH = np.array([172.0, 196.0, 150.0])
-#: The thinnest tubes' radius, mm: thicker ones start from a core of what is left.
-_THIN = 6.0
+#: Liver, spleen and gallbladder reach no lower than to this phase of the spine: L4 is 4.0, the disc below it 4.5.
+LOWEST = 4.6
 #: Thickness by phase of the spine, mm, of what lies before the bodies and is no bowel.
 _PHASES = np.array([-2.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 5.6, 6.4, 7.0])
 _FRONT = np.array([16.0, 16.0, 16.0, 16.0, 16.0, 16.0, 15.0, 14.0, 7.0, 6.0])
-#: Samples of one tube so far apart along it that they are different loops where they touch.
-_APART = 14
+#: Sites of small bowel are looked for at this many places, each with this much room (mm) at least.
+_TRIES, _FREE = 2600, 5.0
 
 
 def retroperitoneum(anatomy: Anatomy, u, v, phase):
@@ -63,8 +59,26 @@ class Samples:
         return cls(*parts, np.repeat(np.arange(len(courses)), [len(c.points) for c in courses]))
 
 
+class Room(NamedTuple):
+    """What room there is for bowel at points: signed distances in mm, negative where something else lies.
+
+    Args:
+        liver, spleen, gallbladder: From these organs.
+        tubes: From everything that no tube enters.
+        vessels: From the fat around the great vessels, which small bowel does not enter either.
+        behind: From the height, in front of the spine, behind which no loop of small bowel has its middle.
+    """
+
+    liver: np.ndarray
+    spleen: np.ndarray
+    gallbladder: np.ndarray
+    tubes: np.ndarray
+    vessels: np.ndarray
+    behind: np.ndarray
+
+
 class OrganMap:
-    """Signed distances of the organs on a grid.
+    """Where the abdominal organs of one subject lie; a grid of them is computed where it is asked for.
 
     Args:
         body: The subject.
@@ -72,63 +86,51 @@ class OrganMap:
         rng: Source of individual variation.
 
     Attributes:
-        liver, spleen, gallbladder: Signed distance in mm, negative inside.
-        tube: Signed distance from the outer surface of the nearest bowel or pancreas; large outside the cavity.
-        gas: Height in mm above the level from which on a lumen holds gas.
-        owner: Index of the nearest sample in ``samples``.
+        samples: Of all tubes.
+        seeds: ``organgrid.seeds`` of them.
+        is_loop: Which samples are small bowel behind the duodenum.
     """
 
     def __init__(self, body: Body, kidneys: list[Kidney], rng: np.random.Generator):
-        self.body = body
-        self.shape = tuple(int(n) for n in np.ceil((_HIGH - _LOW) / SPACING))
-        axes = [
-            np.float32(_LOW[a]) + np.float32(SPACING) * np.arange(self.shape[a], dtype=np.float32) for a in range(3)
-        ]
-        x, y, z = (c.ravel() for c in np.meshgrid(*axes, indexing="ij"))
-        lattice = Lattice(_LOW, np.eye(3) * SPACING, self.shape)
-        u, v, phase = (c.ravel() for c in lattice.smooth(body.geometry.canal, 12.0))
-        depth = body.cavity.depth(x, y, z)
+        self.body, self._kidneys = body, kidneys
         streams = rng.spawn(6)
-        upper = UpperOrgans(body, streams[0])
-        kidney = np.min([k.distance(*k.local(x, y, z)) - 0.5 * k.fat - 2.5 for k in kidneys], axis=0)
-        block = retroperitoneum(body.anatomy, u, v, phase)
-        # the great vessels need more room than what lies beside them
-        vessels = np.maximum(
-            np.abs(u) - 30.0, block - (5.0 + 5.0 * body.anatomy.severity.fatness) * ramp(6.0 - phase, 0.0, 0.6)
-        )
-        vessels = np.minimum(vessels, self._mesenteric_root(u, v, phase))
-        behind = v - 14.0 * body.anatomy.severity.fatness
-        self.spleen = np.maximum(upper.spleen(x, y, z, depth), 2.0 - kidney)
-        self.liver = np.maximum(upper.liver(x, y, z, depth), 2.0 - np.minimum(kidney, block))
-        self.gallbladder = upper.gallbladder(x, y, z)
-        self.liver = np.maximum(self.liver, 0.5 - self.gallbladder)
-        room = np.minimum.reduce([kidney, self.liver, self.spleen, self.gallbladder, depth - 1.0, block])
+        self._upper = UpperOrgans(body, streams[0])
         fixed = [bowel.stomach(body, streams[1]), bowel.pancreas(body, streams[2]), bowel.colon(body, streams[3])]
-        samples = Samples.of(fixed)
-        distance, _ = self._nearest(samples)
-        free = np.minimum.reduce([room, distance.ravel(), vessels, behind])
-        sites = self._sites(free, np.stack([x, y, z], axis=1), streams[4])
+        sites = self._sites(Samples.of(fixed), streams[4])
         wide = 14.5 - 3.5 * body.anatomy.severity.fatness
         loops = bowel.small_bowel(sites, fixed[0].points[-1], wide, streams[5]) if len(sites) else []
         self.samples = Samples.of([*fixed, *loops])
-        distance, owner = self._nearest(self.samples)
-        apart = self._apart(owner)
-        tube = np.maximum(distance, 0.6 - apart)
-        small = (self.samples.kind[owner] <= bowel.Kind.JEJUNUM) & (self.samples.course[owner] >= len(fixed))
-        room = np.where(small.ravel(), np.minimum(room, vessels), room).reshape(self.shape)
-        tube = np.maximum(tube, 0.8 - room)
-        tube = ndimage.gaussian_filter(tube, 0.45)
-        self.tube = np.where(depth.reshape(self.shape) < 0, 99.0, tube).astype(np.float32)
-        self.gas = (y.reshape(self.shape) - self.samples.gas[owner]).astype(np.float32)
-        self.owner = owner.astype(np.int32)
-        self.liver, self.spleen, self.gallbladder = (
-            f.reshape(self.shape).astype(np.float32) for f in (self.liver, self.spleen, self.gallbladder)
-        )
+        self.seeds = seeds(self.samples)
+        self.is_loop = (self.samples.kind <= bowel.Kind.JEJUNUM) & (self.samples.course >= len(fixed))
+        self._grid: OrganGrid | None = None
 
-    def cells(self, x, y, z) -> Cells:
-        """Where in the map positions in mm lie."""
-        index = [(c - np.float32(o)) * np.float32(1 / SPACING) for c, o in zip((x, y, z), _LOW, strict=True)]
-        return Cells(index, self.shape)
+    def grid(self, low: float, high: float) -> OrganGrid:
+        """The organs between two heights in mm: the first time only there, then everywhere."""
+        if self._grid is None:
+            self._grid = OrganGrid(self, low, high)
+        elif not self._grid.covers(low, high):
+            self._grid = OrganGrid(self, -np.inf, np.inf)
+        return self._grid
+
+    def room(self, x, y, z, depth) -> Room:
+        """What room there is at points in world mm that lie ``depth`` mm under the wall of the cavity."""
+        body, fatness = self.body, self.body.anatomy.severity.fatness
+        u, v, phase = body.geometry.canal(x, y, z)
+        kidney = np.minimum.reduce([k.distance(*k.local(x, y, z)) - (0.5 * k.fat + 2.5) for k in self._kidneys])
+        block = retroperitoneum(body.anatomy, u, v, phase)
+        # the great vessels need more room than what lies beside them
+        vessels = np.maximum(np.abs(u) - 30.0, block - (5.0 + 5.0 * fatness) * ramp(6.0 - phase, 0.0, 0.6))
+        vessels = np.minimum(vessels, self._mesenteric_root(u, v, phase))
+        liver, spleen, gallbladder = (np.full(x.shape, 99.0, dtype=np.float32) for _ in range(3))
+        upper = np.flatnonzero(z > body.height(LOWEST))
+        if upper.size:
+            place, under = (x[upper], y[upper], z[upper]), depth[upper]
+            gallbladder[upper] = self._upper.gallbladder(*place)
+            spleen[upper] = np.maximum(self._upper.spleen(*place, under), 2.0 - kidney[upper])
+            most = np.maximum(self._upper.liver(*place, under), 2.0 - np.minimum(kidney, block)[upper])
+            liver[upper] = np.maximum(most, 0.5 - gallbladder[upper])
+        tubes = np.minimum.reduce([kidney, liver, spleen, gallbladder, depth - 1.0, block])
+        return Room(liver, spleen, gallbladder, tubes, vessels, v - 14.0 * fatness)
 
     def _mesenteric_root(self, u, v, phase):
         """How far in mm a point lies outside the fat around the superior mesenteric vessels."""
@@ -138,61 +140,69 @@ class OrganMap:
         shape = superellipse(u - 4.0, v - front.astype(np.float32), 9.0 + 18.0 * fat, 6.0 + 11.0 * fat)[0]
         return np.where((phase > 0.8) & (phase < 4.0), shape, np.float32(99.0))
 
-    def _nearest(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
-        """Signed distance from the nearest tube's surface, and the index of its nearest sample, on the grid."""
-        core = np.maximum(samples.radius - _THIN, 0.0) / SPACING
-        center = (samples.points - _LOW) / SPACING
-        seeds = np.full(self.shape, -1, dtype=np.int32)
-        for size in range(int(np.ceil(core.max())), -1, -1):
-            of = np.flatnonzero(np.ceil(core) == size)
-            offsets = np.stack(np.meshgrid(*[np.arange(-size, size + 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-            offsets = offsets[np.sum(offsets**2, axis=1) <= size * size]
-            nodes = np.rint(center[of]).astype(int)[:, None] + offsets[None]
-            inside = np.linalg.norm(nodes - center[of][:, None], axis=2) <= np.maximum(core[of], 0.9)[:, None]
-            inside &= np.all((nodes >= 0) & (nodes < self.shape), axis=2)
-            which = np.broadcast_to(of[:, None], inside.shape)[inside]
-            seeds[tuple(nodes[inside].T)] = which
-        where = ndimage.distance_transform_edt(seeds < 0, return_distances=False, return_indices=True)
-        owner = seeds[tuple(where)]
-        distance = np.zeros(self.shape, dtype=np.float32)
-        for axis in range(3):
-            along = np.float32(_LOW[axis]) + np.float32(SPACING) * np.arange(self.shape[axis], dtype=np.float32)
-            along = along.reshape([-1 if a == axis else 1 for a in range(3)])
-            distance += (along - samples.points[:, axis].astype(np.float32)[owner]) ** 2
-        return np.sqrt(distance) - samples.radius.astype(np.float32)[owner], owner
-
-    def _apart(self, owner: np.ndarray) -> np.ndarray:
-        """Distance in mm from where one loop ends and another one begins."""
-        course = self.samples.course[owner]
-        border = np.zeros(self.shape, dtype=bool)
-        for axis in range(3):
-            first, second = np.moveaxis(border, axis, 0)[:-1], np.moveaxis(border, axis, 0)[1:]
-            a, b = np.moveaxis(owner, axis, 0), np.moveaxis(course, axis, 0)
-            differ = (np.abs(a[:-1] - a[1:]) > _APART) | (b[:-1] != b[1:])
-            first |= differ
-            second |= differ
-        # half a node: the border lies between two nodes of which both are marked
-        return (ndimage.distance_transform_edt(~border) * SPACING + SPACING / 2 * ~border).astype(np.float32)
-
-    def _sites(self, free: np.ndarray, nodes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _sites(self, fixed: Samples, rng: np.random.Generator) -> np.ndarray:
         """Points at which loops of small bowel pass, as dense as the fat between them leaves."""
         fatness = self.body.anatomy.severity.fatness
-        turn = rng.random(len(nodes), dtype=np.float32)
+        turn = rng.random(int(np.prod(SHAPE)), dtype=np.float32)
         jitter, thin = rng.uniform(-2, 2, (4096, 3)), rng.uniform(0.7, 1.2, 4096)
-        bottom, top = self.body.height(7.0) - 40.0, self.body.height(0.3)
-        possible = np.flatnonzero((free > 5.0) & (nodes[:, 2] > bottom) & (nodes[:, 2] < top))
-        if not possible.size:
-            return np.zeros((0, 3))
         # each node has its turn, whichever others there are
-        first = possible[np.argsort(turn[possible])[:2600]]
-        tries, thin = nodes[first] + jitter[first % len(jitter)], thin[first % len(jitter)]
+        nodes, places = self._free_nodes(turn, fixed)
+        if not nodes.size:
+            return np.zeros((0, 3))
+        tries, thin = places + jitter[nodes % len(jitter)], thin[nodes % len(jitter)]
         apart = 18.5 + 9.0 * fatness
         root = self.body.ahead(2.6, 0, 35)
         # the root of the mesentery holds fat and vessels, the more the fatter
         reach = np.linalg.norm((tries - root) / np.array([1.0, 0.8, 1.8]), axis=1)
-        tries = tries[reach > (4 + 38 * fatness) * thin]
-        chosen = np.empty((0, 3))
-        for point in tries:
-            if not len(chosen) or np.min(np.sum((chosen - point) ** 2, axis=1)) > apart**2:
-                chosen = np.vstack([chosen, point])
-        return chosen
+        left = tries[reach > (4 + 38 * fatness) * thin]
+        chosen = []
+        while len(left):
+            chosen.append(left[0])
+            left = left[np.sum((left - left[0]) ** 2, axis=1) > apart**2]
+        return np.array(chosen).reshape(-1, 3)
+
+    def _free_nodes(self, turn: np.ndarray, fixed: Samples) -> tuple[np.ndarray, np.ndarray]:
+        """The first nodes of the grid with room for a loop in the order of their turn, and where they are, mm.
+
+        Only as many nodes are looked at as are needed.
+        """
+        bottom, top = self.body.height(7.0) - 40.0, self.body.height(0.3)
+        tubes = _Tubes(fixed)
+        share = 0.1
+        while True:
+            index = np.flatnonzero(turn < share)
+            x, y, z = (along_axis(a)[i] for a, i in enumerate(np.unravel_index(index, SHAPE)))
+            part = np.flatnonzero((z > bottom) & (z < top))
+            index, x, y, z = (c[part] for c in (index, x, y, z))
+            depth = self.body.cavity.depth(x, y, z)
+            part = np.flatnonzero(depth > _FREE + 1.0)
+            index, x, y, z, depth = (c[part] for c in (index, x, y, z, depth))
+            room = self.room(x, y, z, depth)
+            part = np.flatnonzero(np.minimum.reduce([room.tubes, room.vessels, room.behind]) > _FREE)
+            index, places = index[part], np.stack([c[part] for c in (x, y, z)], axis=1)
+            part = np.flatnonzero(tubes.away(places))
+            if len(part) >= _TRIES or share >= 1:
+                part = part[np.argsort(turn[index[part]])[:_TRIES]]
+                return index[part], places[part]
+            share = min(1.5 * share * _TRIES / max(len(part), 300), 1.0)
+
+
+class _Tubes:
+    """The tubes whose place is fixed before small bowel fills what is left."""
+
+    def __init__(self, samples: Samples):
+        self._samples = samples
+        of = seeds(samples)
+        self._which = of[of >= 0]
+        self._tree = cKDTree(np.argwhere(of >= 0))
+
+    def away(self, places: np.ndarray) -> np.ndarray:
+        """Whether nodes of the grid (mm) lie no nearer to all of them than loops of small bowel do."""
+        result = np.ones(len(places), dtype=bool)
+        # farther than this, in nodes, from the cores of all of them there is room
+        away, nearest = self._tree.query((places - LOW) / SPACING, distance_upper_bound=6.0)
+        near = np.flatnonzero(np.isfinite(away))
+        sample = self._which[nearest[near]]
+        distance = np.linalg.norm(places[near] - self._samples.points[sample], axis=1)
+        result[near] = distance - self._samples.radius[sample] > _FREE
+        return result
