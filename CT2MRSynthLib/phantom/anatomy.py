@@ -18,8 +18,8 @@ _BODY_HEIGHT = np.array([24.0, 25.5, 26.5, 27.0, 27.0, 26.5, 27.0, 22.0])
 _BODY_WIDTH = np.array([40.0, 41.0, 42.5, 44.0, 47.0, 50.0, 50.0, 42.0])
 _BODY_NOTCH = np.array([3.0, 3.0, 2.6, 2.0, 1.2, 0.2, -0.5, -0.5])
 _BODY_DEPTH = np.array([29.5, 30.5, 31.5, 33.0, 34.0, 34.0, 31.0, 24.0])
-# between the rims; hollow endplates add about 4 mm in the middle
-_DISC_HEIGHT = np.array([4.5, 5.4, 6.4, 7.2, 8.0, 7.4, 1.0])
+# between the rims; hollow endplates add about 3.5 mm in the middle
+_DISC_HEIGHT = np.array([4.4, 5.4, 6.5, 7.4, 8.1, 7.2, 1.0])
 _FACET_APART = np.array([14.4, 15.5, 16.4, 17.4, 19.0, 22.5, 15.0])
 _FACET_ANGLE = np.array([18.0, 22.0, 28.0, 36.0, 44.0, 50.0, 50.0])
 _SAC_WIDTH = np.array([17.0, 18.0, 18.0, 18.2, 18.2, 16.0, 11.0])
@@ -114,7 +114,7 @@ class Anatomy:
             body_depth=_BODY_DEPTH * scale * depth_factor,
             body_power=rng.uniform(1.9, 2.3) + rng.normal(0, 0.06, n),
             body_notch=np.clip(_BODY_NOTCH + rng.normal(0, 0.7) + rng.normal(0, 0.4, n), -1.5, 4.0),
-            disc_height=0.94 * _DISC_HEIGHT * scale * vary(m, 0.1) * (1 - 0.55 * s.height_loss),
+            disc_height=_DISC_HEIGHT * scale * vary(m, 0.1) * (1 - 0.55 * s.height_loss),
             protrusion_side=rng.uniform(-9, 9, m),
             concavity=rng.uniform(1.5, 3.4) * vary(n, 0.15) * (1 + 0.25 * s.osteoporosis),
             facet_apart=(_FACET_APART * scale**0.6 * vary(1, 0.06) * vary(m, 0.03))[:, None] * vary((m, 2), 0.04),

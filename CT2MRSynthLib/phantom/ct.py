@@ -6,17 +6,25 @@ import numpy as np
 
 from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.ct_settings import CTSettings
-from CT2MRSynthLib.phantom.tissues import partner_indices
+from CT2MRSynthLib.phantom.tissues import Label, partner_indices
 
 #: Highest HU that 12 bits hold with the usual offset.
 CEILING = 3071
+#: Exponent that turns the share of a disc's watery nucleus into its share of HU.
+_WATER = np.float32(0.7)
 
 
 def hounsfield(canvas: Canvas, settings: CTSettings) -> np.ndarray:
     """HU at each sample point, without blur and noise; tissues vary slowly from place to place."""
     hu = settings.hu.astype(np.float32)
     first, second = hu[canvas.label], hu[partner_indices()][canvas.label]
-    result = first + (second - first) * canvas.mix
+    mix = canvas.mix
+    disc = np.flatnonzero(canvas.label == Label.ANNULUS)
+    if disc.size:
+        # what a nucleus loses in wear is water more than density: in CT it stays less dense than its annulus
+        mix = mix.copy()
+        mix[disc] = np.clip(mix[disc], 0, 1) ** _WATER
+    result = first + (second - first) * mix
     if canvas.points is not None:
         result += settings.texture_by_label()[canvas.label] * canvas.points.field("ct_texture")
     return result

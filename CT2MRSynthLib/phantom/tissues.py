@@ -83,8 +83,8 @@ TABLE: dict[Label, Tissue] = {
     Label.MARROW: Tissue(190, 45, (549, 586), (49, 49), 0.75),
     Label.ARCH_MARROW: Tissue(340, 80, (549, 586), (49, 49), 0.70),
     Label.CORTEX: Tissue(950, 130, (100, 100), (1, 1), 0.15),
-    Label.NUCLEUS: Tissue(75, 6, (1300, 1500), (115, 100), 0.90),
-    Label.ANNULUS: Tissue(96, 7, (900, 1000), (36, 32), 0.60),
+    Label.NUCLEUS: Tissue(72, 6, (1300, 1500), (115, 100), 0.90),
+    Label.ANNULUS: Tissue(104, 7, (900, 1000), (36, 32), 0.60),
     Label.LIGAMENT: Tissue(72, 7, *_DARK, 0.50),
     Label.CSF: Tissue(14, 4, (4000, 4300), (2000, 2000), 1.00),
     Label.ROOT: Tissue(40, 4, (745, 993), (74, 78), 0.70),
@@ -111,7 +111,7 @@ TABLE: dict[Label, Tissue] = {
     Label.LUNG: Tissue(-820, 25, (900, 1000), (30, 25), 0.10),
     # its own label because it holds contrast agent in the late phase, when bile does not
     Label.URINE: Tissue(6, 4, (3300, 3600), (650, 600), 1.0),
-    Label.OUTER_ANNULUS: Tissue(124, 9, *_DARK, 0.50),
+    Label.OUTER_ANNULUS: Tissue(126, 9, *_DARK, 0.50),
 }
 
 #: The tissue blended in by the share ``mix`` at each point, for example fat streaks in muscle.

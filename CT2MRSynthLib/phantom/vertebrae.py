@@ -82,7 +82,7 @@ class _Site:
         if not at.size:
             return
         u, v, w = (c[at] for c in self.local)
-        distance, rim, ends, own = body.distance(u, v, w)
+        distance, rim, ends, own = body.distance(u, v, w + 0.6 * self.bend[1][at])
         # no shell parts a body from its pedicles, or from the lateral parts of the sacrum
         rim = np.minimum(rim, behind[at])
         inside = np.flatnonzero(distance < 0)

@@ -64,7 +64,7 @@ class Body:
             -0.45 * waist,
         )
         # the ring apophysis is flat: endplates are hollow inside of it only
-        hollow = np.maximum(1.0 - (radius / self.ring) ** 2, 0.0)
+        hollow = np.maximum(1.0 - (radius / self.ring) ** 2, 0.0) ** 1.5
         tilt = self.slope * (v - self.half_depth)
         if self.n >= SACRUM:
             ends = np.maximum(w - self.half_height - tilt + 0.5 * self.concavity * hollow, -self.half_height - tilt - w)
