@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import norm
 
 from CT2MRSynthLib.frame import DiscFrame
-from CT2MRSynthLib.phantom.ct import finish_slice
+from CT2MRSynthLib.phantom.ct import CEILING, finish_slice
 from CT2MRSynthLib.phantom.ct_artifacts import BodyScan
 from CT2MRSynthLib.phantom.ct_noise import FWHM, NoiseField, slab_factor
 from CT2MRSynthLib.phantom.ct_settings import CTSettings
@@ -88,7 +88,8 @@ class CTSlab:
         )
         phase = tuple(np.random.default_rng([*key, 1]).random(2))
         smear = float(self.frame.extent[2]) * anterior, float(self.frame.extent[2]) * right
-        return through_voxels(picture, pixel, settings.voxel, phase, smear)
+        # sums of weights may exceed 1 by what single precision leaves
+        return np.clip(through_voxels(picture, pixel, settings.voxel, phase, smear), settings.floor, CEILING)
 
     def _body(self, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         """Artifacts and noise strength in the slab's middle plane."""
