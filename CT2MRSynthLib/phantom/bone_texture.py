@@ -37,7 +37,7 @@ class BoneTexture:
         # how much of processes and laminae is dense bone
         self.dense = float(rng.uniform(0.05, 0.5) * (1 - 0.6 * porous))
         self.pocket = float(rng.uniform(0.08, 0.2))
-        self.lip = float(rng.spawn(1)[0].uniform(0.2, 0.5) * (1 - 0.3 * porous))
+        self.lip = float(rng.spawn(1)[0].uniform(0.1, 0.38) * (1 - 0.3 * porous))
 
     def body(self, position, rim, ends, own) -> np.ndarray:
         """Shares in a vertebral body.
@@ -62,7 +62,7 @@ class BoneTexture:
         spongy += 0.08 * np.exp(np.minimum(rim, ends) * np.float32(-1 / 4.0)) - 0.02
         # lips are compact bone with little marrow
         lip = ramp(-own, -1.5, 1.2)
-        spongy += lip * (self.lip + 0.09 * coarse + 0.07 * fine)
+        spongy += lip * (self.lip + 0.11 * coarse + 0.1 * fine)
         # osteoporotic bone loses thin trabeculae first: vertical ones remain
         spongy += 0.028 * coarse + (0.034 + 0.03 * self.porous) * fine
         return np.clip(np.maximum(np.maximum(shell, plate), spongy), -0.12, 1.0)

@@ -30,11 +30,11 @@ class Kernel:
         """A soft, standard or sharp kernel."""
         kind, place, strength, iterative = rng.random(4)
         iterative = max(0.0, 1.5 * iterative - 0.6)
-        if kind < 0.42:
-            return cls(float(0.5 + 0.27 * place), 0.0, float(iterative))
-        if kind < 0.87:
-            return cls(float(0.38 + 0.17 * place), float(max(0.0, strength - 0.65)), float(iterative))
-        return cls(float(0.28 + 0.16 * place), float(0.15 + 0.65 * strength), float(0.5 * iterative))
+        if kind < 0.38:
+            return cls(float(0.46 + 0.28 * place), 0.0, float(iterative))
+        if kind < 0.85:
+            return cls(float(0.34 + 0.16 * place), float(max(0.0, strength - 0.65)), float(iterative))
+        return cls(float(0.26 + 0.14 * place), float(0.15 + 0.65 * strength), float(0.5 * iterative))
 
     def transfer(self, frequency) -> np.ndarray:
         """Modulation transfer at spatial frequencies in cycles per mm."""

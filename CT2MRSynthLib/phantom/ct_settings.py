@@ -88,7 +88,7 @@ class CTSettings:
         hu[Label.METAL] = 8500 * steel
         thickness = float(scan_rng.choice(THICKNESSES, p=_OFTEN))
         kernel = Kernel.draw(scan_rng)
-        dose = np.exp(scan_rng.uniform(np.log(3.2), np.log(13.0)))
+        dose = np.exp(scan_rng.uniform(np.log(3.2), np.log(13.5)))
         return cls(
             hu=hu,
             phase=phase,

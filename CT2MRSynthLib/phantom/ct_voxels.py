@@ -9,7 +9,7 @@ from scipy import ndimage
 
 #: Voxels larger than this (mm) come from a scan that was resampled, and averaged before, by this share of their size
 #: (standard deviation).
-RESAMPLED, AVERAGED = 1.0, 0.2
+RESAMPLED, AVERAGED = 1.0, 0.12
 
 
 def through_voxels(

@@ -76,7 +76,9 @@ class TissueSignals:
         old = (severity.age - 22) / 64
         common = rng.normal(0, 0.05)
         for label, low in ((Label.MARROW, 0.46), (Label.ARCH_MARROW, 0.44)):
-            yellow[label] = np.clip(low + 0.28 * old + common + rng.normal(0, 0.03), 0.2, 0.9)
+            # fat takes the place of lost trabeculae
+            age = low - 0.02 + 0.26 * old + 0.1 * severity.osteoporosis
+            yellow[label] = np.clip(age + common + rng.normal(0, 0.03), 0.2, 0.9)
             fat[label] = 0.97 * signal[Label.FAT]
         worn = np.clip((severity.height_loss + severity.signal_loss) / 2 + severity.osteophytes / 3 - 0.45, 0, 0.6)
         return cls(

@@ -17,7 +17,7 @@ from CT2MRSynthLib.phantom.ct_settings import CTSettings
 from CT2MRSynthLib.phantom.ct_slab import CTSlab
 from CT2MRSynthLib.phantom.ct_table import Table, skin_distance
 from CT2MRSynthLib.phantom.ct_volume import phantom_ct
-from CT2MRSynthLib.phantom.ct_voxels import through_voxels
+from CT2MRSynthLib.phantom.ct_voxels import AVERAGED, RESAMPLED, through_voxels
 from CT2MRSynthLib.phantom.pair import render_pair
 from CT2MRSynthLib.phantom.radon import radon
 from CT2MRSynthLib.phantom.scene import Subject
@@ -190,7 +190,9 @@ def test_voxels_keep_what_is_linear_and_blur_what_is_finer_than_they(voxel):
     mean = np.mean(spread, axis=0)
     wide = np.sqrt(np.sum(mean * (np.arange(140) - np.sum(mean * np.arange(140)) / mean.sum()) ** 2) / mean.sum()) * 0.4
     # two linear interpolations, the second between voxels
-    assert wide == pytest.approx(np.sqrt((0.4**2 + voxel**2) / 6 + (voxel > 1) * (0.2 * voxel) ** 2), rel=0.15)
+    assert wide == pytest.approx(
+        np.sqrt((0.4**2 + voxel**2) / 6 + (voxel > RESAMPLED) * (AVERAGED * voxel) ** 2), rel=0.15
+    )
 
 
 def test_reconstruction_gives_back_what_was_projected():
