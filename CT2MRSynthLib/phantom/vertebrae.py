@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from CT2MRSynthLib.phantom.anatomy import VERTEBRAE, Anatomy
-from CT2MRSynthLib.phantom.arches import Arch, ArchSite, Joint, add_part, arches_of
+from CT2MRSynthLib.phantom.arches import Arch, ArchSite, Joint, add_parts, arches_of
 from CT2MRSynthLib.phantom.bone_texture import BoneTexture
 from CT2MRSynthLib.phantom.bones import SACRUM
 from CT2MRSynthLib.phantom.canvas import Canvas
@@ -71,18 +71,31 @@ class _Site:
 
     def paint(self, n: int) -> None:
         """One vertebra: arch first, then the body over the roots of its pedicles."""
-        u, v, w = self.owner.geometry.vertebrae[n].local(*self.position)
-        self.local = (u + self.bend[0], v + self.bend[1], w)
-        self._paint_body(n, self._paint_arch(n))
+        self.pose = self.owner.geometry.vertebrae[n]
+        #: The points that it may reach, and where they lie in its frame.
+        self.within = self.pose.within(*self.position)
+        if self.within.size:
+            self.local = self._local(self.within)
+            self._paint_body(n, self._paint_arch(n))
+
+    def _local(self, at: np.ndarray) -> tuple:
+        u, v, w = self.pose.local(*(c[at] for c in self.position))
+        return u + self.bend[0][at], v + self.bend[1][at], w
 
     def _paint_body(self, n: int, behind: np.ndarray) -> None:
         """The body, given the signed distance of all else."""
         body = self.owner.bodies[n]
-        at = body.near(*self.local)
-        if not at.size:
+        near = body.near(*self.local)
+        if not near.size:
             return
+<<<<<<< Updated upstream
         u, v, w = (c[at] for c in self.local)
         distance, rim, ends, own = body.distance(u, v, w + 0.6 * self.bend[1][at])
+=======
+        at = self.within[near]
+        u, v, w = (c[near] for c in self.local)
+        distance, rim, ends, own = body.distance(u, v, w)
+>>>>>>> Stashed changes
         # no shell parts a body from its pedicles, or from the lateral parts of the sacrum
         rim = np.minimum(rim, behind[at])
         inside = np.flatnonzero(distance < 0)
@@ -97,7 +110,7 @@ class _Site:
 
     def _paint_arch(self, n: int) -> np.ndarray:
         """Facet joints and everything beside and behind the body; returns its signed distance."""
-        arch = self.arches.arch(n, self.local)
+        arch = self.arches.arch(n, self.local, self.within)
         for joint in arch.below:
             self._paint_joint(joint)
         whole = self._paint_wings(n, arch.distance) if n in self.owner.wings else arch.distance
@@ -133,11 +146,13 @@ class _Site:
     def _paint_wings(self, n: int, arch) -> np.ndarray:
         """Lateral parts of the sacrum, with its foramina; returns their signed distance with the arch."""
         distance = arch.copy()
-        for part in self.owner.wings[n]:
-            add_part(part, self.local, distance, 4.0)
-        u, v, w = self.owner.geometry.discs[SACRUM].local(*self.position)
-        hole = np.flatnonzero((np.abs(w) < 8.0) & (distance < 2.0) & (np.abs(u) < 36.0))
-        tunnel = foramina(u[hole], v[hole], w[hole], self.owner.anatomy.scale)
+        add_parts(self.owner.wings[n], self.local, self.within, distance, 4.0)
+        disc = self.owner.geometry.discs[SACRUM]
+        hole = np.flatnonzero((np.abs(disc.height(*self.position)) < 8.0) & (distance < 2.0))
+        place = disc.local(*(c[hole] for c in self.position))
+        beside = np.abs(place[0]) < 36.0
+        hole = hole[beside]
+        tunnel = foramina(*(c[beside] for c in place), self.owner.anatomy.scale)
         opened = hole[(tunnel < 0) & (distance[hole] < 0)]
         self._fill(opened[self.canvas.label[self.near[opened]] != Label.NERVE], Label.EPIDURAL_FAT, 0.1)
         for solid in (distance, arch):
@@ -146,9 +161,10 @@ class _Site:
         if hit.size:
             # nor does one part them from the body
             body = self.owner.bodies[n]
-            inner = np.flatnonzero(np.abs(self.local[0][hit]) < body.half_width + 4.0)
+            place = self._local(hit)
+            inner = np.flatnonzero(np.abs(place[0]) < body.half_width + 4.0)
             depth = -distance[hit]
-            depth[inner] = np.maximum(depth[inner], -body.distance(*(c[hit[inner]] for c in self.local))[0])
+            depth[inner] = np.maximum(depth[inner], -body.distance(*(c[inner] for c in place))[0])
             self._fill(hit, Label.MARROW, self.owner.texture.sacrum([c[hit] for c in self.position], depth))
         return distance
 
@@ -158,5 +174,5 @@ class _Site:
         here = self.canvas.label[where]
         free = (here != _KEPT[0]) & (here != _KEPT[1]) & (here != _KEPT[2])
         if soft:
-            free &= self.local[1][at] < -4.0
+            free &= self._local(at)[1] < -4.0
         self.canvas.paint(where[free], label, mix[free] if np.ndim(mix) else mix)
