@@ -9,7 +9,7 @@ import numpy as np
 
 from CT2MRSynthLib.phantom.anatomy import VERTEBRAE
 from CT2MRSynthLib.phantom.bones import SACRUM
-from CT2MRSynthLib.phantom.facets import Facet
+from CT2MRSynthLib.phantom.facets import HEIGHT, Facet
 from CT2MRSynthLib.phantom.geometry import Geometry
 from CT2MRSynthLib.phantom.noise import NoiseSpace
 from CT2MRSynthLib.phantom.shapes import smooth_min
@@ -46,9 +46,10 @@ class Arches:
         site = ArchSite(self, (x, y, z))
         result = np.full(np.shape(x), FAR, dtype=np.float32)
         for n, pose in enumerate(self.geometry.vertebrae):
-            local = pose.local(x, y, z)
-            if np.abs(local[2]).min() < 36.0:
-                result = np.minimum(result, site.arch(n, local).distance)
+            within = pose.within(x, y, z)
+            if within.size:
+                local = pose.local(*(c[within] for c in (x, y, z)))
+                result = np.minimum(result, site.arch(n, local, within).distance)
         return result
 
 
@@ -107,55 +108,79 @@ class ArchSite:
 
     def __init__(self, arches: Arches, position, noise: NoiseSpace | None = None):
         self.arches, self.position, self.noise = arches, position, noise
-        self._joints: dict[tuple[int, int], Joint] = {}
+        self._joints: dict[int, list[Joint]] = {}
+        self._beside: dict[int, tuple[np.ndarray, tuple]] = {}
 
-    def arch(self, n: int, local) -> Arch:
+    def arch(self, n: int, local, within: np.ndarray) -> Arch:
         """The arch of one vertebra.
 
         Args:
             n: Vertebra.
-            local: u, v, w of the points in its frame.
+            local: u, v, w in its frame of those points that it may reach.
+            within: Indices of these points.
         """
-        size = np.shape(local[0])
+        size = np.shape(self.position[0])
         distance, face, worn = (np.full(size, fill, np.float32) for fill in (FAR, FAR, 0.0))
-        for part in self.arches.parts[n]:
-            add_part(part, local, distance, 2.2)
-        above = [self._joint(n - 1, side) for side in range(2)] if 0 < n <= SACRUM else []
-        below = [self._joint(n, side) for side in range(2)] if n < SACRUM else []
+        add_parts(self.arches.parts[n], local, within, distance, 2.2)
+        above = self._joints_of(n - 1) if n > 0 else []
+        below = self._joints_of(n)
         for joint in above:
             _add_process(joint, joint.superior, True, distance, face, worn)
         for joint in below:
             _add_process(joint, joint.inferior, False, distance, face, worn)
         return Arch(distance, face, worn, above, below)
 
-    def _joint(self, disc: int, side: int) -> Joint:
-        """A facet joint, computed once for both its vertebrae."""
-        if (disc, side) not in self._joints:
-            u, v, w = self.arches.geometry.discs[disc].local(*self.position)
-            facet = self.arches.facets[disc][side]
-            at = facet.near(u, v, w)
-            u, v, w = u[at], v[at], w[at]
-            rough = 0.0
-            if self.noise is not None:
-                rough = self.noise(_ROUGH[0], *(c[at] for c in self.position), _ROUGH[1])
-            across, outer, along = facet.coordinates(u, v, w, rough)
-            self._joints[disc, side] = Joint(
-                facet,
-                at,
-                across,
-                along,
-                w,
-                facet.superior(across, outer, along, w),
-                facet.inferior(across, outer, along, w),
-            )
-        return self._joints[disc, side]
+    def _joints_of(self, disc: int) -> list[Joint]:
+        """The facet joints of one level that points lie near to, computed once for both its vertebrae."""
+        if disc not in self._joints:
+            joints = []
+            for facet in self.arches.facets[disc] if disc < SACRUM else ():
+                joint = self._joint(disc, facet)
+                if joint is not None:
+                    joints.append(joint)
+            self._joints[disc] = joints
+        return self._joints[disc]
+
+    def _joint(self, disc: int, facet: Facet) -> Joint | None:
+        level, (u, v, w) = self._level(disc)
+        part = facet.near(u, v, w)
+        if not part.size:
+            return None
+        at, u, v, w = level[part], u[part], v[part], w[part]
+        rough = 0.0
+        if self.noise is not None:
+            rough = self.noise(_ROUGH[0], *(c[at] for c in self.position), _ROUGH[1])
+        across, outer, along = facet.coordinates(u, v, w, rough)
+        shapes = (shape(across, outer, along, w) for shape in (facet.superior, facet.inferior))
+        return Joint(facet, at, across, along, w, *shapes)
+
+    def _level(self, disc: int) -> tuple[np.ndarray, tuple]:
+        """The points at the height of a disc's facet joints, and where they lie in its frame."""
+        if disc not in self._beside:
+            pose = self.arches.geometry.discs[disc]
+            level = np.flatnonzero(np.abs(pose.height(*self.position)) < HEIGHT)
+            self._beside[disc] = level, pose.local(*(c[level] for c in self.position))
+        return self._beside[disc]
 
 
-def add_part(part: Part, local, distance: np.ndarray, blend: float) -> None:
-    """Join a part to what is there, in place; the joint is rounded over ``blend`` mm."""
-    at = part.near(*local)
-    if at.size:
-        distance[at] = smooth_min(distance[at], part.distance(*(c[at] for c in local)), blend)
+def add_parts(parts: list[Part], local, within: np.ndarray, distance: np.ndarray, blend: float) -> None:
+    """Join parts to what is there, in place.
+
+    Args:
+        parts: What to add.
+        local: u, v, w of some points, at least one, in the frame of the parts' vertebra.
+        within: Indices of these points.
+        distance: Signed distance at all points.
+        blend: Over how many mm joints are rounded.
+    """
+    ends = [(float(c.min()), float(c.max())) for c in local]
+    for part in parts:
+        if any(first > high or last < low for (low, high), (first, last) in zip(part.box, ends, strict=True)):
+            continue
+        near = part.near(*local)
+        if near.size:
+            at = within[near]
+            distance[at] = smooth_min(distance[at], part.distance(*(c[near] for c in local)), blend)
 
 
 def _add_process(joint: Joint, process, superior: bool, distance, face, worn) -> None:

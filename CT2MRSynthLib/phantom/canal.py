@@ -40,8 +40,8 @@ class CanalPainter:
         self.cauda = CaudaEquina(anatomy, rng)
         self.exiting = ExitingRoots(anatomy, self.thecal_sac, self.cauda.leave, rng)
         self.foramina = Foramina(anatomy, rng)
-        self._veins = rng.uniform(0.1, 0.8, 2)
-        self._vein_wave = rng.uniform(0, 2 * np.pi, 4)
+        self._veins = rng.uniform(0.1, 0.8, 2).astype(np.float32)
+        self._vein_wave = rng.uniform(0, 2 * np.pi, 4).astype(np.float32)
 
     def sac(self, phase) -> SacSize:
         """Size and place of the thecal sac at positions along the spine."""

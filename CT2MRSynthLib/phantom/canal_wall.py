@@ -70,7 +70,7 @@ class CanalWall:
         self._fill(int(upper.min()), int(upper.max()) + 1)
         # ventral of the middle the wall goes straight on to the body
         ventral = theta > 0
-        behind = np.where(ventral, np.where(theta < np.pi / 2, 0.0, -np.pi), theta)
+        behind = np.where(ventral, np.where(theta < np.pi / 2, np.float32(0), np.float32(-np.pi)), theta)
         column = ((behind - _ANGLES[0]) * np.float32(1 / (_ANGLES[1] - _ANGLES[0]))).astype(np.float32)
         left = np.clip(column, 0, len(_ANGLES) - 1).astype(np.intp)
         down, right = row - upper, np.clip(column - left, 0, 1)

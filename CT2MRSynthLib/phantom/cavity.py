@@ -61,9 +61,8 @@ class Cavity:
         """x, y of the axis at some heights."""
         x, y, _ = self.geometry.spine_at_height(z)
         # the cavity follows scoliosis and lordosis in part only
-        return 0.3 * x, 0.6 * (y - self.geometry.vertebrae[3].origin[1]) + self.geometry.vertebrae[3].origin[1] + (
-            self.front
-        )
+        middle = float(self.geometry.vertebrae[3].origin[1])
+        return 0.3 * x, 0.6 * (y - middle) + (middle + self.front)
 
     def radius(self, angle, z) -> np.ndarray:
         """Distance in mm from the axis to the cavity's wall.

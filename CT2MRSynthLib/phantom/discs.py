@@ -29,11 +29,11 @@ class DiscPainter:
         self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
         self.contour = DiscContour(anatomy)
         m = DISCS
-        self._nucleus = np.stack([rng.normal(0, 0.06, m), rng.normal(-0.05, 0.05, m)])
-        self._rim = rng.uniform(0.9, 1.15, m)
-        self._cleft = rng.uniform(0.1, 0.75, m)
+        self._nucleus = np.stack([rng.normal(0, 0.06, m), rng.normal(-0.05, 0.05, m)]).astype(np.float32)
+        self._rim = rng.uniform(0.9, 1.15, m).astype(np.float32)
+        self._cleft = rng.uniform(0.1, 0.75, m).astype(np.float32)
         self._zone = rng.uniform(-11, 11, m), rng.random(m), rng.uniform(1.2, 2.6, m)
-        self._gas_height = rng.normal(0, 0.3, m)
+        self._gas_height = rng.normal(0, 0.3, m).astype(np.float32)
         self._gas_center = rng.normal(0, 5, m), 15.0 + rng.normal(0, 4, m)
         self._calcified = rng.random(m), rng.uniform(-np.pi, np.pi, m)
 
@@ -47,12 +47,13 @@ class DiscPainter:
     def _paint_disc(self, canvas: Canvas, points: Points, disc: int, pose: Pose) -> None:
         a = self.anatomy
         x, y, z = points.position
-        u, v, w = pose.local(x, y, z)
         half = a.disc_height[disc] / 2 + 5.0
-        near = np.flatnonzero((np.abs(w) < half) & (np.abs(u) < 42) & (v > -14) & (v < 60))
+        level = np.flatnonzero(np.abs(pose.height(x, y, z)) < half)
+        u, v, w = pose.local(x[level], y[level], z[level])
+        near = np.flatnonzero((np.abs(u) < 42) & (v > -14) & (v < 60))
         if not near.size:
             return
-        u, v, w = u[near], v[near], w[near]
+        near, u, v, w = level[near], u[near], v[near], w[near]
 
         def mean(values):
             return (values[disc] + values[disc + 1]) / 2
@@ -87,7 +88,7 @@ class DiscPainter:
         # the annulus is thicker in front than behind
         ahead = np.clip((v - depth) / depth, -1, 1)
         core = np.maximum(radius, 1.0 + distance / (12.0 + 3.0 * ahead)) + 0.06 * coarse + 0.025 * fine
-        core = core + np.float32(self._nucleus[0, disc]) * u / 20.0 + (0.07 - self._nucleus[1, disc]) * ahead
+        core = core + self._nucleus[0, disc] * u / 20.0 + (0.07 - self._nucleus[1, disc]) * ahead
         edge = self._rim[disc]
         nucleus = 1.0 - ramp(core, 0.54 * edge, 0.95 * edge)
         lamella = 0.5 + 0.5 * np.sin(np.float32(2 * np.pi / 0.13) * core + 1.5 * coarse)

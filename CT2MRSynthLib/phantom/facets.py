@@ -19,6 +19,9 @@ _MARGIN = 1.6
 #: Number of the stream of random numbers of the faces' curvature.
 _STREAM = 65
 
+#: No process reaches farther up or down from the middle of its disc, mm.
+HEIGHT = 21.0
+
 
 def _turn(degrees: float) -> tuple[float, float]:
     """Cosine and sine of an angle."""
@@ -86,7 +89,7 @@ class Facet:
     def near(self, u, v, w) -> np.ndarray:
         """Indices of points (frame of the disc, mm) that the joint or its processes may reach."""
         su, dv = self.sign * u, v + (_BEHIND - self.offset)
-        box = (su > max(self.apart - self.reach, 1.0)) & (su < self.apart + self.reach) & (np.abs(w) < 21)
+        box = (su > max(self.apart - self.reach, 1.0)) & (su < self.apart + self.reach) & (np.abs(w) < HEIGHT)
         return np.flatnonzero(box & (np.abs(dv) < self.reach))
 
     def coordinates(self, u, v, w, rough):

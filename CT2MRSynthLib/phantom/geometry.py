@@ -9,6 +9,8 @@ from scipy.interpolate import CubicSpline
 
 from CT2MRSynthLib.phantom.anatomy import DISCS, VERTEBRAE, Anatomy
 
+#: No vertebra reaches farther down or up from its middle, mm.
+VERTEBRA = (-44.0, 38.0)
 #: Distance of the rows of tables along the spine, mm.
 _FINE = 0.25
 
@@ -25,6 +27,17 @@ class Pose:
         d = (x - np.float32(self.origin[0]), y - np.float32(self.origin[1]), z - np.float32(self.origin[2]))
         a = self.axes.astype(np.float32)
         return tuple(d[0] * a[n, 0] + d[1] * a[n, 1] + d[2] * a[n, 2] for n in range(3))
+
+    def height(self, x, y, z):
+        """w of world coordinates, mm."""
+        a, o = self.axes[2].astype(np.float32), np.float32(self.axes[2] @ self.origin)
+        return x * a[0] + y * a[1] + z * a[2] - o
+
+    def within(self, x, y, z) -> np.ndarray:
+        """Indices of the points at heights that a vertebra with this frame may reach."""
+        low, high = VERTEBRA
+        w = self.height(x, y, z)
+        return np.flatnonzero((w > low) & (w < high))
 
     def world(self, u: float, v: float, w: float) -> np.ndarray:
         """Local mm to world RAS mm."""

@@ -78,7 +78,10 @@ class PeriodicTable:
     def _block(self, index: Sequence[np.ndarray]) -> np.ndarray:
         low, parts = [], []
         for position, size in zip(index, self._size, strict=True):
-            position = position - np.floor(position * np.float32(1 / size)) * np.float32(size)
+            turns = np.floor(position * np.float32(1 / size))
+            turns *= np.float32(-size)
+            turns += position
+            position = turns
             cell = position.astype(np.int32)
             position -= cell
             low.append(cell)
@@ -102,15 +105,21 @@ def _flat_index(cells: list[np.ndarray], shape: Sequence[int]) -> np.ndarray:
 
 def _interpolated(values: np.ndarray, first: np.ndarray, parts: list[np.ndarray], shape: Sequence[int]) -> np.ndarray:
     """Interpolate along the last axis first; neighbors of ``first`` beyond the end of the table weigh nothing."""
+    last = len(shape) - 1
     strides = _strides(shape)
 
     def along(axis: int, offset: int) -> np.ndarray:
-        if axis == len(shape):
-            return values[offset:].take(first, mode="clip")
-        low = along(axis + 1, offset)
-        if shape[axis] == 1:
-            return low
-        high = along(axis + 1, offset + strides[axis])
+        size, step = shape[axis], strides[axis]
+        if axis == last:
+            low = values[offset:].take(first, mode="clip")
+            if size == 1:
+                return low
+            high = values[offset + step :].take(first, mode="clip")
+        else:
+            low = along(axis + 1, offset)
+            if size == 1:
+                return low
+            high = along(axis + 1, offset + step)
         high -= low
         high *= parts[axis]
         low += high

@@ -86,13 +86,13 @@ class ThecalSac:
             rough: Unevenness of the outline, mm.
         """
         position, low = self._node(phase)
-        down = position - low
+        down = position - low.astype(np.float32)
         width = self._table.shape[1]
         flat, row = self._table.ravel(), low * width
         du, dv = (c - (flat[row + n] + (flat[row + width + n] - flat[row + n]) * down) for c, n in ((u, 2), (v, 3)))
         column = (np.arctan2(dv, du) * np.float32(len(_ANGLES) / (2 * np.pi))) % len(_ANGLES)
         left = np.minimum(column.astype(np.intp), len(_ANGLES) - 1)
-        right, first = column - left, row + 4 + left
+        right, first = column - left.astype(np.float32), row + 4 + left
         above = flat[first] + (flat[first + 1] - flat[first]) * right
         first = first + width
         below = flat[first] + (flat[first + 1] - flat[first]) * right

@@ -7,13 +7,14 @@ import numpy as np
 
 def smooth_min(a, b, blend: float):
     """Union of two shapes whose joint is rounded over ``blend`` mm (Quilez' polynomial smooth minimum)."""
-    h = np.clip(0.5 + 0.5 * (b - a) / blend, 0.0, 1.0)
-    return b + (a - b) * h - blend * h * (1.0 - h)
+    within = np.maximum(blend - np.abs(a - b), 0.0)
+    return np.minimum(a, b) - within * within * (0.25 / blend)
 
 
 def smooth_max(a, b, blend: float):
     """Intersection of two shapes whose edge is rounded over ``blend`` mm."""
-    return -smooth_min(-a, -b, blend)
+    within = np.maximum(blend - np.abs(a - b), 0.0)
+    return np.maximum(a, b) + within * within * (0.25 / blend)
 
 
 def superellipse(x, y, half_x, half_y, power: float = 2.0):
@@ -47,7 +48,13 @@ def segment2d(x, y, start, end):
     return np.sqrt((x - start[0] - t * ax) ** 2 + (y - start[1] - t * ay) ** 2), t
 
 
-def ramp(value, low: float, high: float):
-    """0 below ``low``, 1 above ``high``, smooth between (smoothstep)."""
+def ramp(value, low, high):
+    """0 below ``low``, 1 above ``high``, smooth between (smoothstep); in the value's precision."""
+    # numbers of numpy's own types would make float32 arrays double
+    low, high = (end if isinstance(end, np.ndarray) else float(end) for end in (low, high))
     t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
+    result = t * -2.0
+    result += 3.0
+    result *= t
+    result *= t
+    return result

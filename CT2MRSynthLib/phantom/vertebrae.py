@@ -88,14 +88,9 @@ class _Site:
         near = body.near(*self.local)
         if not near.size:
             return
-<<<<<<< Updated upstream
-        u, v, w = (c[at] for c in self.local)
-        distance, rim, ends, own = body.distance(u, v, w + 0.6 * self.bend[1][at])
-=======
         at = self.within[near]
         u, v, w = (c[near] for c in self.local)
-        distance, rim, ends, own = body.distance(u, v, w)
->>>>>>> Stashed changes
+        distance, rim, ends, own = body.distance(u, v, w + 0.6 * self.bend[1][at])
         # no shell parts a body from its pedicles, or from the lateral parts of the sacrum
         rim = np.minimum(rim, behind[at])
         inside = np.flatnonzero(distance < 0)

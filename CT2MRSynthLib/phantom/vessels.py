@@ -36,8 +36,8 @@ class VesselPainter:
         self.confluence = float(np.clip(self.bifurcation + rng.uniform(0.25, 0.8), 4.3, 5.1))
         self.aorta, self.iliac_arteries = self._build_arteries(rng)
         self.cava, self.iliac_veins = self._build_veins(rng)
-        self.crus = rng.uniform([3.2, 6, -11], [5.4, 10, -7], (2, 3))
-        self.crus_end = np.array([rng.uniform(1.6, 2.3), rng.uniform(2.2, 3.2)])
+        self.crus = rng.uniform([3.2, 6, -11], [5.4, 10, -7], (2, 3)).astype(np.float32)
+        self.crus_end = np.array([rng.uniform(1.6, 2.3), rng.uniform(2.2, 3.2)], dtype=np.float32)
 
     def paint(self, canvas: Canvas, points: Points) -> None:
         """Paint the vessels and the crura of the diaphragm."""
