@@ -113,22 +113,20 @@ def _edges(label: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
 def _edges_outside(subject: Subject, points: Points, body: np.ndarray, label: np.ndarray, steps) -> np.ndarray:
     """Voxels of the first and last plane at whose outer face bone begins or ends, looked for at some voxels only."""
+    coarse = np.arange(label.size).reshape(label.shape)[[0, -1], ::COARSE, ::COARSE]
+    at = np.minimum(np.searchsorted(body, coarse.ravel()), len(body) - 1)
+    found = np.flatnonzero(body[at] == coarse.ravel())
+    at = at[found]
+    # both planes in one go: painters take a while however few points there are
+    side = np.where(found < coarse[0].size, np.float32(-0.45), np.float32(0.45))
+    shift = tuple(side * np.float32(c) for c in steps[0])
+    bone = np.isin(subject.paint_points(points.take(at, shift), SPINE_PAINTERS, Label.FAT).label, _BONE)
+    differ = np.zeros(coarse.shape, dtype=bool)
+    differ.ravel()[found] = bone != np.isin(label.ravel()[body[at]], _BONE)
     result = np.zeros(label.shape, dtype=bool)
-    own = np.isin(label, _BONE)
-    _, j, i = np.unravel_index(body, label.shape)
-    plane = label[0].size
-    some = (j % COARSE == 0) & (i % COARSE == 0)
-    for k, side in ((0, -0.45), (len(label) - 1, 0.45)):
-        at = np.flatnonzero(some & (body // plane == k))
-        if not at.size:
-            continue
-        shift = tuple(np.float32(c) for c in side * steps[0])
-        bone = np.isin(subject.paint_points(points.take(at, shift), SPINE_PAINTERS, Label.FAT).label, _BONE)
-        coarse = np.zeros([-(-n // COARSE) for n in label.shape[1:]], dtype=bool)
-        differ = at[bone != own.ravel()[body[at]]]
-        coarse[j[differ] // COARSE, i[differ] // COARSE] = True
-        fine = ndimage.binary_dilation(coarse).repeat(COARSE, axis=0).repeat(COARSE, axis=1)
-        result[k] = fine[: label.shape[1], : label.shape[2]]
+    for k, plane in zip((0, -1), differ, strict=True):
+        fine = ndimage.binary_dilation(plane).repeat(COARSE, axis=0).repeat(COARSE, axis=1)
+        result[k] |= fine[: label.shape[1], : label.shape[2]]
     return result
 
 
