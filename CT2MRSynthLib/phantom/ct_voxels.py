@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, sparse
 
 #: Voxels larger than this (mm) come from a scan that was resampled, and averaged before, by this share of their size
 #: (standard deviation).
@@ -34,24 +34,28 @@ def through_voxels(
         _weights(n, round(pixel / voxel, 5), round(start, 3), round(length / voxel, 2))
         for n, start, length in zip(picture.shape, phase, smear, strict=True)
     )
-    return rows @ picture @ columns.T
+    return np.ascontiguousarray((columns @ (rows @ picture).T).T)
 
 
 @lru_cache(maxsize=8)
-def _weights(count: int, pixel: float, start: float, smear: float) -> np.ndarray:
+def _weights(count: int, pixel: float, start: float, smear: float) -> sparse.csr_array:
     """Weights of pixels in pixels that have been through voxels (lengths in voxels), shape (count, count)."""
     shifts = (np.arange(5) - 2) / 5 * smear if smear > 0.2 else np.zeros(1)
-    return np.mean([_through(count, pixel, start + shift) for shift in shifts], axis=0).astype(np.float32)
+    return (sum(_through(count, pixel, start + shift) for shift in shifts) / len(shifts)).astype(np.float32)
 
 
-def _through(count: int, pixel: float, start: float) -> np.ndarray:
+def _through(count: int, pixel: float, start: float) -> sparse.csr_array:
     # one voxel or more beyond either end, where the picture continues as at its edge
     nodes = np.arange(np.floor(start) - start - 1, count * pixel + 2)
     return _linear(np.arange(count) * pixel, nodes) @ _linear(nodes, np.arange(count) * pixel)
 
 
-def _linear(wanted: np.ndarray, given: np.ndarray) -> np.ndarray:
+def _linear(wanted: np.ndarray, given: np.ndarray) -> sparse.csr_array:
     """Weights by which linear interpolation takes values at wanted places from evenly spaced given ones."""
-    step = given[1] - given[0]
-    place = np.clip((wanted - given[0]) / step, 0, len(given) - 1)
-    return np.maximum(1 - np.abs(place[:, None] - np.arange(len(given))), 0)
+    place = np.clip((wanted - given[0]) / (given[1] - given[0]), 0, len(given) - 1)
+    low = np.minimum(place.astype(np.intp), len(given) - 2)
+    share = place - low
+    row = np.arange(len(wanted))
+    values = np.concatenate([1 - share, share])
+    columns = np.concatenate([low, low + 1])
+    return sparse.csr_array((values, (np.tile(row, 2), columns)), shape=(len(wanted), len(given)))
