@@ -9,7 +9,8 @@ SUMMARY = "measure speed and memory"
 
 DESCRIPTION = """\
 Measure on this machine: the synthesizer against the same network run plainly (milliseconds a slice and their ratio),
-the start of the program, and a whole run from a CT to volumes on disk. Without --ct, a simulated CT is made first."""
+the start of the program, and a whole run from a CT to volumes on disk. Without --ct, a simulated CT is made first.
+With --phantom, measure instead how fast pairs and a whole subject are simulated, against a fixed computation."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
     parser.add_argument("--ct", metavar="PATH", type=Path, help="CT for the whole run")
     parser.add_argument("--roi", metavar="BOX", type=Path, nargs="+", action="extend", help="its crop boxes")
-    parser.add_argument("--no-run", action="store_true", help="leave out the whole run")
+    parser.add_argument("--phantom", action="store_true", help="time the simulation instead; needs no model bundle")
+    parser.add_argument("--no-run", action="store_true", help="leave out the whole run; with --phantom: the subject")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,6 +38,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     if bool(arguments.ct) != bool(arguments.roi):
         raise UsageError("A CT and its boxes belong together: give both --ct and --roi, or neither.")
+    if arguments.phantom:
+        from CT2MRSynthLib.benchphantom import measure_phantom
+
+        _show(measure_phantom(subject=not arguments.no_run), arguments.json)
+        return 0
     bundle = check_bundle(arguments.bundle or default_bundle_path()) if _needs_bundle(arguments) else None
     with tempfile.TemporaryDirectory(prefix="ct2mrsynth-bench-") as folder:
         _show(_measure(arguments, bundle, Path(folder)), arguments.json)
@@ -71,6 +78,14 @@ WORDS = {
     "end_to_end_s": "CT to volumes, seconds",
     "boxes": "volumes",
     "peak_rss_mb": "peak memory, MiB",
+    "pairs_per_s": "pairs a second of one core",
+    "pair_ms": "milliseconds a pair",
+    "computation_ms": "the fixed computation",
+    "pair_ratio": "ratio",
+    "subject_ct_s": "a subject's CT, seconds",
+    "subject_voxels": "its voxels",
+    "subject_mr_s": "its five T2 stacks, seconds",
+    "subject_ratio": "both, ratio to the computation",
 }
 
 
@@ -80,7 +95,8 @@ def _show(values: dict, as_json: bool) -> None:
 
         print(json.dumps(values))
         return
-    print(f"{values['device']}; generator of width {values['width']}")
+    if "device" in values:
+        print(f"{values['device']}; generator of width {values['width']}")
     for key, words in WORDS.items():
         if key in values:
             print(f"{words:30} {values[key]}")

@@ -7,6 +7,7 @@ import pytest
 import runs
 
 from CT2MRSynthLib.bench import measure_end_to_end, measure_start
+from CT2MRSynthLib.benchphantom import measure_phantom
 from CT2MRSynthLib.benchsample import write_dicom_folder
 from CT2MRSynthLib.cli import main
 from CT2MRSynthLib.errors import CT2MRSynthError
@@ -53,3 +54,9 @@ def test_the_sample_is_the_same_ct_as_a_dicom_folder(tmp_path):
 def test_starting_is_measured_in_fresh_interpreters():
     values = measure_start(repetitions=1)
     assert 0 < values["import_s"] < values["help_s"]
+
+
+def test_simulated_pairs_are_timed_against_the_fixed_computation():
+    values = measure_phantom(pairs=2, subject=False)
+    assert values["pair_ratio"] == pytest.approx(values["pair_ms"] / values["computation_ms"], rel=0.02)
+    assert values["pairs_per_s"] == pytest.approx(1000 / values["pair_ms"], rel=0.02)
