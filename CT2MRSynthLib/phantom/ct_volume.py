@@ -23,7 +23,8 @@ from CT2MRSynthLib.phantom.table_pose import LyingSubject
 from CT2MRSynthLib.phantom.tissues import Label
 from CT2MRSynthLib.volume import Volume
 
-MARGIN_ABOVE, MARGIN_BELOW = 45.0, 40.0
+#: How far the CT reaches beyond the crop boxes, mm: at least, and where there is simulated spine.
+LEAST_MARGIN, MARGIN_ABOVE, MARGIN_BELOW = 12.0, 45.0, 40.0
 #: Planes painted at once: keeps memory near 300 MB.
 SLAB = 12
 #: Thicker slices are the mean of planes no farther apart than this, mm.
@@ -35,6 +36,17 @@ BODY_STEP = 9.0
 def scan_settings(seed: int, subject: LyingSubject) -> CTSettings:
     """The CT settings that follow from a seed: those of its pairs and of its volume."""
     return CTSettings.draw(np.random.default_rng([seed, 10]), subject.severity)
+
+
+def _span(subject: LyingSubject, lowest: float, highest: float) -> tuple[float, float]:
+    """Heights between which the CT lies: the boxes and more, but no slice above T12 or below S2, where no spine is."""
+    a, poses = subject.anatomy, subject.upright.geometry.vertebrae
+    middle = a.body_depth / 2
+    below_s2 = poses[-1].world(0, float(middle[-1]), -float(a.body_height[-1]) / 2)
+    above_t12 = poses[0].world(0, float(middle[0]), float(a.body_height[0]) / 2)
+    bottom, top = subject.pose.to_scanner(np.array([below_s2, above_t12]))[:, 2]
+    bottom = min(max(float(bottom), lowest - MARGIN_BELOW), lowest - LEAST_MARGIN)
+    return bottom, max(min(float(top), highest + MARGIN_ABOVE), highest + LEAST_MARGIN)
 
 
 @dataclass(frozen=True)
@@ -114,7 +126,7 @@ class _Scan:
         self.subject, self.protocol = subject, protocol
         self.settings = scan_settings(subject.seed, subject).with_thickness(protocol.thickness)
         corners = np.vstack([frame.corners() for frame in frames])
-        bottom, top = corners[:, 2].min() - MARGIN_BELOW, corners[:, 2].max() + MARGIN_ABOVE
+        bottom, top = _span(subject, float(corners[:, 2].min()), float(corners[:, 2].max()))
         self.slices = int(np.ceil((top - bottom) / protocol.increment))
         span = (bottom, bottom + self.slices * protocol.increment)
         self.body = BodyScan(subject, self.settings, span, max(2, int(np.ceil((span[1] - span[0]) / BODY_STEP))))
