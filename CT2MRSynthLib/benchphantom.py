@@ -52,9 +52,9 @@ def measure_phantom(pairs: int = 12, subject: bool = True) -> dict:
 
 
 def _measure_subject(seed: int, computation: Callable) -> dict:
-    from CT2MRSynthLib.phantom.ct_volume import scan_ct
+    from CT2MRSynthLib.phantom.ct.table_pose import LyingSubject
+    from CT2MRSynthLib.phantom.ct.volume import scan_ct
     from CT2MRSynthLib.phantom.subject import take_mr
-    from CT2MRSynthLib.phantom.table_pose import LyingSubject
 
     body, fixed, made = LyingSubject.of(seed), [], []
 

@@ -136,7 +136,7 @@ def _protocol(arguments: argparse.Namespace):
     from dataclasses import replace
 
     from CT2MRSynthLib.errors import UsageError
-    from CT2MRSynthLib.phantom.ct_volume import usual_protocol
+    from CT2MRSynthLib.phantom.ct.volume import usual_protocol
 
     given = {name: getattr(arguments, name) for name in ("matrix", "spacing", "thickness")}
     given = {name: value for name, value in given.items() if value is not None}

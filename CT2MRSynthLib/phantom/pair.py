@@ -10,10 +10,11 @@ import numpy as np
 
 from CT2MRSynthLib.frame import DiscFrame
 from CT2MRSynthLib.levels import LEVELS
-from CT2MRSynthLib.phantom import ct, mr
-from CT2MRSynthLib.phantom.ct_settings import CTSettings
-from CT2MRSynthLib.phantom.ct_slab import CTSlab
+from CT2MRSynthLib.phantom.ct import hounsfield as ct
+from CT2MRSynthLib.phantom.ct.settings import CTSettings
+from CT2MRSynthLib.phantom.ct.slab import CTSlab
 from CT2MRSynthLib.phantom.landmarks import disc_index
+from CT2MRSynthLib.phantom.mr import slice as mr
 from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.sampling import sample
 from CT2MRSynthLib.phantom.scene import Subject

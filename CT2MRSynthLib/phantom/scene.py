@@ -8,27 +8,27 @@ import numpy as np
 
 from CT2MRSynthLib.errors import UsageError
 from CT2MRSynthLib.frame import DiscFrame
-from CT2MRSynthLib.phantom.abdomen import AbdomenPainter
+from CT2MRSynthLib.phantom.abdomen.lumbar_vessels import LumbarVesselPainter
+from CT2MRSynthLib.phantom.abdomen.painter import AbdomenPainter
+from CT2MRSynthLib.phantom.abdomen.retroperitoneum import RetroperitonealPainter
+from CT2MRSynthLib.phantom.abdomen.vessels import VesselPainter
 from CT2MRSynthLib.phantom.anatomy import Anatomy
-from CT2MRSynthLib.phantom.canal import CanalPainter
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.discs import DiscPainter
 from CT2MRSynthLib.phantom.geometry import Geometry
-from CT2MRSynthLib.phantom.implants import ImplantPainter
 from CT2MRSynthLib.phantom.landmarks import Landmarks, find_landmarks
-from CT2MRSynthLib.phantom.ligaments import LigamentPainter
-from CT2MRSynthLib.phantom.lumbarvessels import LumbarVesselPainter
-from CT2MRSynthLib.phantom.muscles import MusclePainter
 from CT2MRSynthLib.phantom.noise import Lattice, NoiseSpace
-from CT2MRSynthLib.phantom.pelvis import PelvisPainter
 from CT2MRSynthLib.phantom.points import WARP, Points, warp
-from CT2MRSynthLib.phantom.retroperitoneum import RetroperitonealPainter
-from CT2MRSynthLib.phantom.ribs import RibPainter
 from CT2MRSynthLib.phantom.severities import Severities
+from CT2MRSynthLib.phantom.spine.canal import CanalPainter
+from CT2MRSynthLib.phantom.spine.discs import DiscPainter
+from CT2MRSynthLib.phantom.spine.implants import ImplantPainter
+from CT2MRSynthLib.phantom.spine.ligaments import LigamentPainter
+from CT2MRSynthLib.phantom.spine.vertebrae import VertebraPainter
 from CT2MRSynthLib.phantom.tissues import Label
-from CT2MRSynthLib.phantom.torso import TorsoPainter
-from CT2MRSynthLib.phantom.vertebrae import VertebraPainter
-from CT2MRSynthLib.phantom.vessels import VesselPainter
+from CT2MRSynthLib.phantom.trunk.muscles import MusclePainter
+from CT2MRSynthLib.phantom.trunk.pelvis import PelvisPainter
+from CT2MRSynthLib.phantom.trunk.ribs import RibPainter
+from CT2MRSynthLib.phantom.trunk.torso import TorsoPainter
 
 #: From the outside inward: what is painted later covers what was there. Each has its own random stream, whose number
 #: stays with it, so that a new painter changes none of the others.

@@ -9,12 +9,12 @@ import numpy as np
 
 from CT2MRSynthLib.frame import DiscFrame
 from CT2MRSynthLib.levels import LEVELS
-from CT2MRSynthLib.phantom.ct_protocol import CTProtocol
-from CT2MRSynthLib.phantom.ct_volume import phantom_ct, scan_ct
+from CT2MRSynthLib.phantom.ct.protocol import CTProtocol
+from CT2MRSynthLib.phantom.ct.table_pose import LyingSubject
+from CT2MRSynthLib.phantom.ct.volume import phantom_ct, scan_ct
 from CT2MRSynthLib.phantom.landmarks import Landmarks
-from CT2MRSynthLib.phantom.mr_settings import MRSettings
-from CT2MRSynthLib.phantom.mr_stack import MRPose, MRProtocol, MRStack, phantom_mr_stacks
-from CT2MRSynthLib.phantom.table_pose import LyingSubject
+from CT2MRSynthLib.phantom.mr.settings import MRSettings
+from CT2MRSynthLib.phantom.mr.stack import MRPose, MRProtocol, MRStack, phantom_mr_stacks
 from CT2MRSynthLib.volume import Volume
 
 __all__ = ["CT_WORDS", "MR_WORDS", "PhantomSubject", "phantom_ct", "phantom_subject", "take_mr"]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from CT2MRSynthLib.phantom.abdomen.tubes import Tube
 from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.scene import Subject
 from CT2MRSynthLib.phantom.tissues import Label
-from CT2MRSynthLib.phantom.tubes import Tube
 
 SEEDS = (3, 7)
 STEP = 6.0

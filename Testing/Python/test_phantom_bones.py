@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from CT2MRSynthLib.phantom.arches import Arches, arches_of
-from CT2MRSynthLib.phantom.bones import SACRUM
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.ct import hounsfield
-from CT2MRSynthLib.phantom.ct_settings import CTSettings
-from CT2MRSynthLib.phantom.facets import SIDES
+from CT2MRSynthLib.phantom.ct.hounsfield import hounsfield
+from CT2MRSynthLib.phantom.ct.settings import CTSettings
 from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.sampling import sample
 from CT2MRSynthLib.phantom.scene import Subject
 from CT2MRSynthLib.phantom.severities import DISC_NAMES
+from CT2MRSynthLib.phantom.spine.arches import Arches, arches_of
+from CT2MRSynthLib.phantom.spine.facets import SIDES
+from CT2MRSynthLib.phantom.spine.outline import SACRUM
+from CT2MRSynthLib.phantom.spine.vertebrae import VertebraPainter
 from CT2MRSynthLib.phantom.tissues import Label
-from CT2MRSynthLib.phantom.vertebrae import VertebraPainter
 
 BONE = (Label.MARROW, Label.ARCH_MARROW, Label.CORTEX)
 STEPS = (0.0, 0.5, 1.0)

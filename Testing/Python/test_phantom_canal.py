@@ -5,7 +5,7 @@ import pytest
 
 from CT2MRSynthLib.levels import LEVELS
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.mr_tissue import TissueSignals, signals
+from CT2MRSynthLib.phantom.mr.tissue import TissueSignals, signals
 from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.scene import Subject
 from CT2MRSynthLib.phantom.tissues import Label

@@ -7,22 +7,22 @@ import pytest
 from scipy import ndimage
 
 from CT2MRSynthLib.frame import DiscFrame
-from CT2MRSynthLib.phantom.contrast_agent import PHASES, give_contrast
-from CT2MRSynthLib.phantom.ct import finish_slice
-from CT2MRSynthLib.phantom.ct_artifacts import SIZE, BodyScan
-from CT2MRSynthLib.phantom.ct_kernel import Kernel
-from CT2MRSynthLib.phantom.ct_noise import NoiseField, profile_weights, slab_factor
-from CT2MRSynthLib.phantom.ct_protocol import CTProtocol
-from CT2MRSynthLib.phantom.ct_settings import CTSettings
-from CT2MRSynthLib.phantom.ct_slab import CTSlab
-from CT2MRSynthLib.phantom.ct_table import Table, skin_distance
-from CT2MRSynthLib.phantom.ct_volume import phantom_ct
-from CT2MRSynthLib.phantom.ct_voxels import AVERAGED, RESAMPLED, through_voxels
+from CT2MRSynthLib.phantom.ct.artifacts import SIZE, BodyScan
+from CT2MRSynthLib.phantom.ct.contrast_agent import PHASES, give_contrast
+from CT2MRSynthLib.phantom.ct.hounsfield import finish_slice
+from CT2MRSynthLib.phantom.ct.kernel import Kernel
+from CT2MRSynthLib.phantom.ct.noise import NoiseField, profile_weights, slab_factor
+from CT2MRSynthLib.phantom.ct.protocol import CTProtocol
+from CT2MRSynthLib.phantom.ct.radon import radon
+from CT2MRSynthLib.phantom.ct.settings import CTSettings
+from CT2MRSynthLib.phantom.ct.slab import CTSlab
+from CT2MRSynthLib.phantom.ct.table import Table, skin_distance
+from CT2MRSynthLib.phantom.ct.table_pose import LyingSubject, TablePose
+from CT2MRSynthLib.phantom.ct.volume import phantom_ct
+from CT2MRSynthLib.phantom.ct.voxels import AVERAGED, RESAMPLED, through_voxels
 from CT2MRSynthLib.phantom.pair import render_pair
-from CT2MRSynthLib.phantom.radon import radon
 from CT2MRSynthLib.phantom.scene import Subject
 from CT2MRSynthLib.phantom.severities import Severities
-from CT2MRSynthLib.phantom.table_pose import LyingSubject, TablePose
 from CT2MRSynthLib.phantom.tissues import Label, column
 
 PIXEL = 0.5

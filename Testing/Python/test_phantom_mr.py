@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from CT2MRSynthLib.phantom import mr, mr_artifacts, mr_kspace
 from CT2MRSynthLib.phantom.likeness.mr_bands import MR_BANDS, measure_subjects
-from CT2MRSynthLib.phantom.mr_settings import COIL_SPAN, Coil, Motion, MRSettings, Readout
-from CT2MRSynthLib.phantom.mr_stack import MOTION, MOVE, SAMPLED, TURN, MRPose, MRProtocol, phantom_mr_stacks
-from CT2MRSynthLib.phantom.mr_tissue import TissueSignals
+from CT2MRSynthLib.phantom.mr import artifacts as mr_artifacts
+from CT2MRSynthLib.phantom.mr import kspace as mr_kspace
+from CT2MRSynthLib.phantom.mr import slice as mr
+from CT2MRSynthLib.phantom.mr.settings import COIL_SPAN, Coil, Motion, MRSettings, Readout
+from CT2MRSynthLib.phantom.mr.stack import MOTION, MOVE, SAMPLED, TURN, MRPose, MRProtocol, phantom_mr_stacks
+from CT2MRSynthLib.phantom.mr.tissue import TissueSignals
 from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.pair import render_pair
 from CT2MRSynthLib.phantom.points import Points

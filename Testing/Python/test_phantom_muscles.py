@@ -5,13 +5,13 @@ import pytest
 
 from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.level_table import LevelTable
-from CT2MRSynthLib.phantom.muscle_section import Section
-from CT2MRSynthLib.phantom.muscles import MusclePainter
 from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.pair import render_pair
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.scene import Subject
 from CT2MRSynthLib.phantom.tissues import Label
+from CT2MRSynthLib.phantom.trunk.muscle_section import Section
+from CT2MRSynthLib.phantom.trunk.muscles import MusclePainter
 
 SEEDS = (1, 19, 53)
 STEP = 1.5

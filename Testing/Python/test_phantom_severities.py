@@ -7,10 +7,10 @@ import pytest
 
 from CT2MRSynthLib.errors import UsageError
 from CT2MRSynthLib.levels import LEVELS
-from CT2MRSynthLib.phantom.ct import hounsfield
-from CT2MRSynthLib.phantom.ct_settings import CTSettings
-from CT2MRSynthLib.phantom.mr import signals
-from CT2MRSynthLib.phantom.mr_settings import MRSettings
+from CT2MRSynthLib.phantom.ct.hounsfield import hounsfield
+from CT2MRSynthLib.phantom.ct.settings import CTSettings
+from CT2MRSynthLib.phantom.mr.settings import MRSettings
+from CT2MRSynthLib.phantom.mr.slice import signals
 from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.pair import render_pair
 from CT2MRSynthLib.phantom.scene import Subject

@@ -14,7 +14,7 @@ from CT2MRSynthLib.errors import OutputError, UsageError
 from CT2MRSynthLib.frame import DiscFrame
 from CT2MRSynthLib.levels import LEVELS
 from CT2MRSynthLib.markups import read_boxes, read_points
-from CT2MRSynthLib.phantom.ct_protocol import CTProtocol
+from CT2MRSynthLib.phantom.ct.protocol import CTProtocol
 from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.pair import render_pair
 from CT2MRSynthLib.phantom.scene import Subject

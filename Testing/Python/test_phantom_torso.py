@@ -8,13 +8,13 @@ from scipy import ndimage
 
 from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.noise import Lattice
-from CT2MRSynthLib.phantom.pelvis import PelvisPainter
 from CT2MRSynthLib.phantom.points import Points
-from CT2MRSynthLib.phantom.ribs import RibPainter
 from CT2MRSynthLib.phantom.scene import Subject
+from CT2MRSynthLib.phantom.spine.vertebrae import VertebraPainter
 from CT2MRSynthLib.phantom.tissues import Label
-from CT2MRSynthLib.phantom.torso import TorsoPainter
-from CT2MRSynthLib.phantom.vertebrae import VertebraPainter
+from CT2MRSynthLib.phantom.trunk.pelvis import PelvisPainter
+from CT2MRSynthLib.phantom.trunk.ribs import RibPainter
+from CT2MRSynthLib.phantom.trunk.torso import TorsoPainter
 
 BONE = (Label.MARROW, Label.ARCH_MARROW, Label.CORTEX)
 SPACING = 4.0

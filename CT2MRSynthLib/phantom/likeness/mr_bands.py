@@ -11,8 +11,8 @@ from scipy import ndimage
 from CT2MRSynthLib.frame import DiscFrame
 from CT2MRSynthLib.levels import LEVELS
 from CT2MRSynthLib.phantom.landmarks import disc_index
-from CT2MRSynthLib.phantom.mr_settings import MRSettings
-from CT2MRSynthLib.phantom.mr_stack import render_signal
+from CT2MRSynthLib.phantom.mr.settings import MRSettings
+from CT2MRSynthLib.phantom.mr.stack import render_signal
 from CT2MRSynthLib.phantom.scene import Subject
 from CT2MRSynthLib.phantom.tissues import Label
 

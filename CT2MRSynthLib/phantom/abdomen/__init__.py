@@ -1,0 +1,1 @@
+"""Organs and vessels of the abdomen."""

@@ -1,0 +1,1 @@
+"""From tissue to CT: protocol, pose, kernel, noise, artifacts, volumes and crops."""

@@ -1,0 +1,1 @@
+"""Vertebrae, discs, canal and what the canal holds."""
