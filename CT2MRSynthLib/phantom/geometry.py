@@ -90,6 +90,8 @@ class Geometry:
             above = centers[n + 1] + axes[n + 1][2] * a.body_height[n + 1] / 2
             half = (depth[n] + depth[n + 1]) / 2
             self.discs.append(Pose((below + above) / 2 - disc_axes[n][1] * half, disc_axes[n]))
+        #: Vertebrae and the discs between them in turn, from above downward.
+        self.along = [p for pair in zip(self.vertebrae, [*self.discs, None], strict=True) for p in pair if p]
         self._build_curve()
 
     def _build_curve(self) -> None:

@@ -22,7 +22,7 @@ def spine_point(geometry: Geometry, phase: float, u: float, v: float) -> np.ndar
         phase: Position along the spine; 3.0 is the middle of L3, 3.5 the disc below it.
         u, v: Right, and anterior of the posterior wall, in mm.
     """
-    poses = [pose for pair in zip(geometry.vertebrae, [*geometry.discs, None], strict=True) for pose in pair if pose]
+    poses = geometry.along
     low = int(np.clip(np.floor(2 * phase), 0, len(poses) - 2))
     t = 2 * phase - low
     return (1 - t) * poses[low].world(u, v, 0) + t * poses[low + 1].world(u, v, 0)

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.geometry import Geometry
+from CT2MRSynthLib.phantom.lookup import Cells
 from CT2MRSynthLib.phantom.spine.arches import arches_of
 
 #: Middle of the canal: v of the point from which the wall is seen, mm.
@@ -54,7 +55,7 @@ class CanalWall:
         self.anatomy, self.geometry = anatomy, geometry
         count = int((_LAST - _FIRST) * _STEPS) + 1
         # one more row and column than are known, so that neighbors can be read at the ends
-        self._table = np.full((count + 1, len(_ANGLES) + 1, 3), np.nan, dtype=np.float32)
+        self._table = np.full((3, count + 1, len(_ANGLES) + 1), np.nan, dtype=np.float32)
 
     def distances(self, theta, phase) -> Walls:
         """Distances of the wall in mm.
@@ -63,37 +64,34 @@ class CanalWall:
             theta: Direction from the canal's middle, radians; 0 right, pi/2 ventral, -pi/2 dorsal.
             phase: Position along the spine.
         """
-        row = np.clip((np.asarray(phase, dtype=np.float32) - _FIRST) * _STEPS, 0, len(self._table) - 2)
+        last = self._table.shape[1] - 2
+        row = np.clip((np.asarray(phase, dtype=np.float32) - np.float32(_FIRST)) * np.float32(_STEPS), 0, last)
         if not row.size:
             return Walls(row, row, row)
-        upper = row.astype(np.intp)
-        self._fill(int(upper.min()), int(upper.max()) + 1)
+        self._fill(int(row.min()), int(row.max()) + 1)
         # ventral of the middle the wall goes straight on to the body
-        ventral = theta > 0
-        behind = np.where(ventral, np.where(theta < np.pi / 2, np.float32(0), np.float32(-np.pi)), theta)
-        column = ((behind - _ANGLES[0]) * np.float32(1 / (_ANGLES[1] - _ANGLES[0]))).astype(np.float32)
-        left = np.clip(column, 0, len(_ANGLES) - 1).astype(np.intp)
-        down, right = row - upper, np.clip(column - left, 0, 1)
-        first = upper * self._table.shape[1] + left
-        flat, width = self._table.reshape(-1, 3), self._table.shape[1]
-        down, right = down[:, None].astype(np.float32), right[:, None].astype(np.float32)
-        above = flat[first] * (1 - right) + flat[first + 1] * right
-        below = flat[first + width] * (1 - right) + flat[first + width + 1] * right
-        wall = above * (1 - down) + below * down
-        wall[ventral] /= np.maximum(np.abs(np.cos(theta[ventral])), 0.2)[:, None]
-        return Walls(wall[:, 0], wall[:, 1], wall[:, 2])
+        ventral = np.flatnonzero(theta > 0)
+        behind = np.asarray(theta, dtype=np.float32).copy()
+        behind[ventral] = np.where(theta[ventral] < np.pi / 2, np.float32(0), np.float32(-np.pi))
+        column = (behind - np.float32(_ANGLES[0])) * np.float32(1 / (_ANGLES[1] - _ANGLES[0]))
+        cells = Cells([row, column], self._table.shape[1:])
+        lean = np.maximum(np.abs(np.cos(theta[ventral])), 0.2)
+        walls = [cells.of(table) for table in self._table]
+        for wall in walls:
+            wall[ventral] /= lean
+        return Walls(*walls)
 
     def _fill(self, first: int, last: int) -> None:
-        if not np.isnan(self._table[first : last + 1, 0, 0]).any():
+        if not np.isnan(self._table[0, first : last + 1, 0]).any():
             return
         # with some neighbors, which are asked for next: most of the time of a look is overhead
-        around = range(max(first - _AHEAD, 0), min(last + _AHEAD, len(self._table) - 1) + 1)
-        new = [row for row in around if np.isnan(self._table[row, 0, 0])]
+        around = range(max(first - _AHEAD, 0), min(last + _AHEAD, self._table.shape[1] - 1) + 1)
+        new = [row for row in around if np.isnan(self._table[0, row, 0])]
         for row, bone in zip(new, self._look([_FIRST + row / _STEPS for row in new]), strict=True):
             known = [bone, _without_nooks(bone, (25.0, 45.0), 2.2)]
             known.append(_without_nooks(bone, (25.0, 45.0, 65.0, 90.0), 0.6))
-            self._table[row, :-1] = np.stack(known, axis=1)
-            self._table[row, -1] = self._table[row, -2]
+            self._table[:, row, :-1] = known
+            self._table[:, row, -1] = self._table[:, row, -2]
 
     def _look(self, phases: list[float]) -> list[np.ndarray]:
         """The wall at some positions: the first bone along each ray."""
