@@ -13,17 +13,17 @@ from CT2MRSynthLib.phantom.likeness.crop_measures import HISTOGRAM_EDGES, CropMe
 #: the masks let in. Shares of the picture, noise and slope: the range found in disc-level crops of public abdominal CTs
 #: (0.5, 3 and 5 mm slices), somewhat widened.
 CT_BANDS: dict[str, tuple[float, float]] = {
-    "sac_hu": (5, 35),
-    "disc_hu": (65, 120),
-    "muscle_hu": (40, 68),
-    "fat_hu": (-105, -75),
-    "fat_share": (0.02, 0.16),
-    "bone_share": (0.04, 0.13),
-    "dense_bone_share": (0.005, 0.06),
-    "arch_peak_hu": (450, 1000),
-    "noise_hu": (4, 20),
-    "noise_frequency": (0.2, 0.4),
-    "edge_slope": (-4.8, -3.4),
+    "sac_hu": (5, 25),
+    "disc_hu": (68, 112),
+    "muscle_hu": (40, 65),
+    "fat_hu": (-100, -78),
+    "fat_share": (0.05, 0.16),
+    "bone_share": (0.05, 0.14),
+    "dense_bone_share": (0.008, 0.04),
+    "arch_peak_hu": (550, 850),
+    "noise_hu": (4, 14),
+    "noise_frequency": (0.2, 0.36),
+    "edge_slope": (-4.9, -3.7),
 }
 
 
