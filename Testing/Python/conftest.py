@@ -1,5 +1,6 @@
 """What all tests share: the package on the path, real data where present, a real MRML scene."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -9,6 +10,10 @@ ROOT = Path(__file__).resolve().parents[2]
 for folder in (ROOT, Path(__file__).resolve().parent):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
+
+# A shell's background job ignores Ctrl+C and so would the processes it starts: those that tests interrupt must not.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
