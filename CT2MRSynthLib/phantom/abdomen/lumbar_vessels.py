@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.geometry import Geometry
-from CT2MRSynthLib.phantom.noise import NoiseSpace
+from CT2MRSynthLib.phantom.painter import Painter
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.shapes import ramp, superellipse
 from CT2MRSynthLib.phantom.tissues import Label
@@ -17,18 +15,10 @@ _WAVE = 127
 _VERTEBRAE = (1, 2, 3, 4)
 
 
-class LumbarVesselPainter:
-    """Paints the lumbar vessels of one subject between the bodies and psoas.
+class LumbarVesselPainter(Painter):
+    """Paints the lumbar vessels of one subject between the bodies and psoas."""
 
-    Args:
-        anatomy: Sizes.
-        geometry: Frames.
-        noise: Random fields.
-        rng: For what varies beyond the anatomy.
-    """
-
-    def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
-        self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
+    def draw(self, rng: np.random.Generator) -> None:
         count = (len(_VERTEBRAE), 2)
         self.artery_at, self.vein_at = rng.normal(0.0, 1.5, count), rng.normal(-3.2, 1.2, count)
         self.artery_size, self.vein_size = rng.uniform(0.7, 1.1, count), rng.uniform(0.9, 1.7, count)

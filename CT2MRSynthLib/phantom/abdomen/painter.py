@@ -9,11 +9,9 @@ from CT2MRSynthLib.phantom.abdomen.cavity import Cavity
 from CT2MRSynthLib.phantom.abdomen.kidneys import KidneyPainter
 from CT2MRSynthLib.phantom.abdomen.organgrid import OrganGrid
 from CT2MRSynthLib.phantom.abdomen.organmap import LOWEST, OrganMap, retroperitoneum
-from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.geometry import Geometry
 from CT2MRSynthLib.phantom.lookup import Cells
-from CT2MRSynthLib.phantom.noise import NoiseSpace
+from CT2MRSynthLib.phantom.painter import Painter
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.tissues import Label
@@ -23,18 +21,11 @@ _MOTTLE, _FOLDS, _LOBULES, _BRANCHES, _HEPATIC = 121, 122, 123, 124, 113
 _WALL = np.array([1.8, 2.0, 1.9, 3.6, 99.0], dtype=np.float32)
 
 
-class AbdomenPainter:
-    """Paints the abdominal organs of one subject.
+class AbdomenPainter(Painter):
+    """Paints the abdominal organs of one subject."""
 
-    Args:
-        anatomy: Sizes.
-        geometry: Frames.
-        noise: Random fields.
-        rng: For what varies beyond the anatomy.
-    """
-
-    def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
-        self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
+    def draw(self, rng: np.random.Generator) -> None:
+        anatomy, geometry, noise = self.anatomy, self.geometry, self.noise
         self.kidneys = KidneyPainter(anatomy, geometry, noise, rng)
         self.vessel_size = float(rng.uniform(0.75, 1.2))
         self._map_rng = rng.spawn(1)[0]

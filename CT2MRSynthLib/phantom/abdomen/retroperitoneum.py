@@ -7,8 +7,7 @@ import numpy as np
 from CT2MRSynthLib.phantom.abdomen.tubes import Tube, spine_point
 from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.geometry import Geometry
-from CT2MRSynthLib.phantom.noise import NoiseSpace
+from CT2MRSynthLib.phantom.painter import Painter
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.tissues import Label
 
@@ -22,18 +21,10 @@ def superior_mesenteric(anatomy: Anatomy, phase) -> np.ndarray:
     return np.interp(phase, [0.9, 1.4, 2.0, 2.8, 3.6], [25.0, away, away + 9, away + 19, away + 26])
 
 
-class RetroperitonealPainter:
-    """Paints the small structures in the fat around the great vessels of one subject.
+class RetroperitonealPainter(Painter):
+    """Paints the small structures in the fat around the great vessels of one subject."""
 
-    Args:
-        anatomy: Sizes.
-        geometry: Frames.
-        noise: Random fields.
-        rng: For what varies beyond the anatomy.
-    """
-
-    def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
-        self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
+    def draw(self, rng: np.random.Generator) -> None:
         self.tubes = [*self._ureters(rng), *self._gonadal_vessels(rng), *self._mesenteric_vessels(rng)]
         self.nodes = self._lymph_nodes(rng)
 

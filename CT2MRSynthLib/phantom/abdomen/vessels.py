@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from CT2MRSynthLib.phantom.abdomen.tubes import Tube, spine_point
-from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.geometry import Geometry
-from CT2MRSynthLib.phantom.noise import NoiseSpace
+from CT2MRSynthLib.phantom.painter import Painter
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.shapes import segment2d
 from CT2MRSynthLib.phantom.tissues import Label
@@ -18,18 +16,11 @@ SIDES = (-1, 1)
 _PLAQUE = 112
 
 
-class VesselPainter:
-    """Paints the large vessels of one subject.
+class VesselPainter(Painter):
+    """Paints the large vessels of one subject."""
 
-    Args:
-        anatomy: Sizes.
-        geometry: Frames.
-        noise: Random fields.
-        rng: For what varies beyond the anatomy.
-    """
-
-    def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
-        self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
+    def draw(self, rng: np.random.Generator) -> None:
+        anatomy = self.anatomy
         self.old = float(np.clip((anatomy.severity.age - 22) / 64, 0, 1))
         # vessels reach below the bifurcation in phases of the spine: L4 is 4.0, the disc below it 4.5
         self.bifurcation = float(np.clip(rng.normal(4.1, 0.28), 3.5, 4.75))

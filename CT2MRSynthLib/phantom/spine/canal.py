@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.geometry import Geometry
-from CT2MRSynthLib.phantom.noise import NoiseSpace
+from CT2MRSynthLib.phantom.painter import Painter
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.spine.canal_wall import MIDDLE, CanalWall, Walls
@@ -22,18 +20,11 @@ from CT2MRSynthLib.phantom.tissues import Label
 _REACH = 21.5
 
 
-class CanalPainter:
-    """Paints canal and foramina of one subject.
+class CanalPainter(Painter):
+    """Paints canal and foramina of one subject."""
 
-    Args:
-        anatomy: Sizes.
-        geometry: Frames.
-        noise: Random fields.
-        rng: For what varies beyond the anatomy.
-    """
-
-    def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
-        self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
+    def draw(self, rng: np.random.Generator) -> None:
+        anatomy, geometry = self.anatomy, self.geometry
         self.wall = CanalWall(anatomy, geometry)
         self.flavum = Flavum(anatomy, rng)
         self.thecal_sac = ThecalSac(anatomy, self.wall, DiscContour(anatomy), self.flavum, rng)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from CT2MRSynthLib.phantom.anatomy import DISCS, Anatomy
+from CT2MRSynthLib.phantom.anatomy import DISCS
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.geometry import Geometry, Pose
-from CT2MRSynthLib.phantom.noise import NoiseSpace
+from CT2MRSynthLib.phantom.geometry import Pose
+from CT2MRSynthLib.phantom.painter import Painter
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.spine import outline as bones
@@ -15,18 +15,11 @@ from CT2MRSynthLib.phantom.spine.disc_contour import DiscContour
 from CT2MRSynthLib.phantom.tissues import Label
 
 
-class DiscPainter:
-    """Paints the discs of one subject.
+class DiscPainter(Painter):
+    """Paints the discs of one subject."""
 
-    Args:
-        anatomy: Sizes.
-        geometry: Frames.
-        noise: Random fields.
-        rng: For what varies beyond the anatomy.
-    """
-
-    def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
-        self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
+    def draw(self, rng: np.random.Generator) -> None:
+        anatomy = self.anatomy
         self.contour = DiscContour(anatomy)
         m = DISCS
         self._nucleus = np.stack([rng.normal(0, 0.06, m), rng.normal(-0.05, 0.05, m)]).astype(np.float32)

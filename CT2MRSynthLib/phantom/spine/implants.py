@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.geometry import Geometry
-from CT2MRSynthLib.phantom.noise import NoiseSpace
+from CT2MRSynthLib.phantom.painter import Painter
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.shapes import capsule
 from CT2MRSynthLib.phantom.tissues import Label
@@ -16,18 +14,11 @@ from CT2MRSynthLib.phantom.tissues import Label
 CLIPS = 0.02
 
 
-class ImplantPainter:
-    """Paints the implants of one subject.
+class ImplantPainter(Painter):
+    """Paints the implants of one subject."""
 
-    Args:
-        anatomy: Sizes; ``severity.fusion`` says which discs are bridged by screws and rods.
-        geometry: Frames.
-        noise: Random fields.
-        rng: Where screws point, how thick they are, and whether there are clips.
-    """
-
-    def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
-        self.anatomy, self.geometry = anatomy, geometry
+    def draw(self, rng: np.random.Generator) -> None:
+        anatomy, geometry = self.anatomy, self.geometry
         vertebrae = len(geometry.vertebrae)
         screw, rod = rng.uniform(2.5, 3.4), rng.uniform(2.5, 3.0)
         aim = rng.normal(0, (1.2, 1.2, 3.5), (vertebrae, 2, 3))

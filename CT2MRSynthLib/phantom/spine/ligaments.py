@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.geometry import Geometry
-from CT2MRSynthLib.phantom.noise import NoiseSpace
+from CT2MRSynthLib.phantom.painter import Painter
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.tissues import Label
 
 
-class LigamentPainter:
-    """Paints the interspinous and supraspinous ligaments of one subject.
+class LigamentPainter(Painter):
+    """Paints the interspinous and supraspinous ligaments of one subject."""
 
-    Args:
-        anatomy: Sizes.
-        geometry: Frames.
-        noise: Random fields.
-        rng: For what varies beyond the anatomy.
-    """
-
-    def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
-        self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
+    def draw(self, rng: np.random.Generator) -> None:
+        anatomy = self.anatomy
         old = (anatomy.severity.age - 22) / 64
         self._half = float(rng.uniform(1.8, 3.0))
         self._fat = float(np.clip(rng.normal(0.25 + 0.25 * old, 0.12), 0.05, 0.8))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from CT2MRSynthLib.phantom.anatomy import VERTEBRAE, Anatomy
+from CT2MRSynthLib.phantom.anatomy import VERTEBRAE
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.geometry import Geometry
-from CT2MRSynthLib.phantom.noise import NoiseSpace
+from CT2MRSynthLib.phantom.painter import Painter
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.spine.arches import Arch, ArchSite, Joint, add_parts, arches_of
 from CT2MRSynthLib.phantom.spine.bone_texture import BoneTexture
@@ -20,18 +19,11 @@ from CT2MRSynthLib.phantom.tissues import Label
 _KEPT = (Label.AIR, Label.SKIN, Label.CSF)
 
 
-class VertebraPainter:
-    """Paints the vertebrae of one subject.
+class VertebraPainter(Painter):
+    """Paints the vertebrae of one subject."""
 
-    Args:
-        anatomy: Sizes.
-        geometry: Frames.
-        noise: Random fields.
-        rng: For what varies beyond the anatomy.
-    """
-
-    def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
-        self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
+    def draw(self, rng: np.random.Generator) -> None:
+        anatomy, geometry, noise = self.anatomy, self.geometry, self.noise
         self.arches = arches_of(geometry)
         self.texture = BoneTexture(anatomy, noise, rng)
         self.bodies = [Body(anatomy, n, rng) for n in range(len(VERTEBRAE))]

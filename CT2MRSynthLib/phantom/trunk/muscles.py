@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.geometry import Geometry
 from CT2MRSynthLib.phantom.level_table import LevelTable
-from CT2MRSynthLib.phantom.noise import NoiseSpace
+from CT2MRSynthLib.phantom.painter import Painter
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.tissues import Label
@@ -21,18 +19,11 @@ _FAN, _GRAIN, _STREAK = 9, 10, 5
 _FASCIA = 0.8
 
 
-class MusclePainter:
-    """Paints the muscles around the spine of one subject.
+class MusclePainter(Painter):
+    """Paints the muscles around the spine of one subject."""
 
-    Args:
-        anatomy: Sizes.
-        geometry: Frames.
-        noise: Random fields.
-        rng: For what varies beyond the anatomy.
-    """
-
-    def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
-        self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
+    def draw(self, rng: np.random.Generator) -> None:
+        anatomy = self.anatomy
         self.front, self.back = PsoasGroup(anatomy, rng), BackMuscles(anatomy, rng)
         self._turns = LevelTable(np.arange(len(anatomy.rotation)), {"turn": np.radians(anatomy.rotation)})
         s = anatomy.severity

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.geometry import Geometry
-from CT2MRSynthLib.phantom.noise import NoiseSpace
+from CT2MRSynthLib.phantom.painter import Painter
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.tissues import Label
@@ -20,18 +18,11 @@ _BONE = (Label.MARROW, Label.ARCH_MARROW, Label.CORTEX)
 _JOINT_HEIGHT = (-48.0, 10.0)
 
 
-class PelvisPainter:
-    """Paints the pelvis of one subject, after the sacrum, which its joints reach.
+class PelvisPainter(Painter):
+    """Paints the pelvis of one subject, after the sacrum, which its joints reach."""
 
-    Args:
-        anatomy: Sizes.
-        geometry: Frames.
-        noise: Random fields.
-        rng: For what varies beyond the anatomy.
-    """
-
-    def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
-        self.anatomy, self.noise = anatomy, noise
+    def draw(self, rng: np.random.Generator) -> None:
+        anatomy, geometry, noise = self.anatomy, self.geometry, self.noise
         self.outline = outline_of(geometry)
         self.ilium = self.outline.ilium
         s = anatomy.severity

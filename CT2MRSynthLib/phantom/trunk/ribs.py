@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.geometry import Geometry
-from CT2MRSynthLib.phantom.noise import NoiseSpace
+from CT2MRSynthLib.phantom.painter import Painter
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.tissues import Label
@@ -52,18 +50,11 @@ class _Rib:
         return bone - self.rise * np.clip(angle - self.end, 0.0, 1.0)
 
 
-class RibPainter:
-    """Paints the lower ribs of one subject into the wall of the torso.
+class RibPainter(Painter):
+    """Paints the lower ribs of one subject into the wall of the torso."""
 
-    Args:
-        anatomy: Sizes.
-        geometry: Frames.
-        noise: Random fields.
-        rng: For what varies beyond the anatomy.
-    """
-
-    def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
-        self.anatomy, self.noise = anatomy, noise
+    def draw(self, rng: np.random.Generator) -> None:
+        anatomy, geometry = self.anatomy, self.geometry
         self.outline = outline_of(geometry)
         k, t12 = anatomy.scale, geometry.vertebrae[0]
         slope, short = rng.normal(1.0, 0.08), rng.normal(0, 8.0)

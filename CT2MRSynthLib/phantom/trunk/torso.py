@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from CT2MRSynthLib.phantom.anatomy import Anatomy
 from CT2MRSynthLib.phantom.canvas import Canvas
-from CT2MRSynthLib.phantom.geometry import Geometry
-from CT2MRSynthLib.phantom.noise import NoiseSpace
+from CT2MRSynthLib.phantom.painter import Painter
 from CT2MRSynthLib.phantom.points import Points
 from CT2MRSynthLib.phantom.shapes import ramp
 from CT2MRSynthLib.phantom.tissues import Label
@@ -17,18 +15,11 @@ from CT2MRSynthLib.phantom.trunk.skin import outline_of
 _LAYERS = (0.36, 0.75)
 
 
-class TorsoPainter:
-    """Paints the torso of one subject.
+class TorsoPainter(Painter):
+    """Paints the torso of one subject."""
 
-    Args:
-        anatomy: Sizes.
-        geometry: Frames.
-        noise: Random fields.
-        rng: For what varies beyond the anatomy.
-    """
-
-    def __init__(self, anatomy: Anatomy, geometry: Geometry, noise: NoiseSpace, rng: np.random.Generator):
-        self.anatomy, self.geometry, self.noise = anatomy, geometry, noise
+    def draw(self, rng: np.random.Generator) -> None:
+        geometry = self.geometry
         self.outline = outline_of(geometry)
         self.skin = float(rng.uniform(1.5, 2.3))
         self.scarpa = float(rng.uniform(0.4, 0.65))
