@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +52,7 @@ def render_pair(
 
     Args:
         seed: The subject; the scans' settings follow from it as well.
-        level: One of ``frame.LEVELS``; None: drawn from the seed.
+        level: One of ``levels.LEVELS``; None: drawn from the seed.
         jitter: Strength of the random displacement of the box against the crop rule; 0: exactly the rule.
         misalignment: Standard deviation in mm of the MR's displacement against the CT.
         severity: Severities to set, by name; the others follow from the seed.
@@ -104,26 +103,6 @@ def sample_slab(
     lattice = Lattice.from_matrix(grid.ijk_to_ras, (planes, pixels, pixels))
     result, labels = sample(subject, lattice, values, outside=True)
     return result, labels, (np.arange(planes) - (planes - 1) / 2) * (depth / planes)
-
-
-def render_pairs(seeds: Iterable[int], processes: int | None = None, **options) -> Iterator[Pair]:
-    """Render many pairs in several processes, in the order of the seeds.
-
-    Args:
-        seeds: One subject each; the level is drawn from the seed.
-        processes: Worker processes; 1: in this process.
-        options: Passed to ``render_pair``.
-    """
-    seeds = list(seeds)
-    if processes == 1:
-        yield from (render_pair(seed, **options) for seed in seeds)
-        return
-    with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(_render, seeds, [options] * len(seeds), chunksize=4)
-
-
-def _render(seed: int, options: dict) -> Pair:
-    return render_pair(seed, **options)
 
 
 def profile(offsets: np.ndarray, thickness: float, scan_thickness: float) -> np.ndarray:
