@@ -10,7 +10,7 @@ from scipy import ndimage
 from CT2MRSynthLib.phantom.canvas import Canvas
 from CT2MRSynthLib.phantom.noise import Lattice
 from CT2MRSynthLib.phantom.points import Points
-from CT2MRSynthLib.phantom.scene import SPINE_PAINTERS, Subject
+from CT2MRSynthLib.phantom.scene import BONE_PAINTERS, Subject
 from CT2MRSynthLib.phantom.tissues import Label
 
 #: Along axes with voxels larger than this (mm) edges are sampled more finely; smaller ones the scanner's blur covers.
@@ -120,7 +120,7 @@ def _edges_outside(subject: Subject, points: Points, body: np.ndarray, label: np
     # both planes in one go: painters take a while however few points there are
     side = np.where(found < coarse[0].size, np.float32(-0.45), np.float32(0.45))
     shift = tuple(side * np.float32(c) for c in steps[0])
-    bone = np.isin(subject.paint_points(points.take(at, shift), SPINE_PAINTERS, Label.FAT).label, _BONE)
+    bone = np.isin(subject.paint_points(points.take(at, shift), BONE_PAINTERS, Label.FAT).label, _BONE)
     differ = np.zeros(coarse.shape, dtype=bool)
     differ.ravel()[found] = bone != np.isin(label.ravel()[body[at]], _BONE)
     result = np.zeros(label.shape, dtype=bool)

@@ -49,6 +49,8 @@ _PAINTERS = (
 )
 #: What weakens X-rays most: the body's outline, bones and metal.
 X_RAY_PAINTERS = (TorsoPainter, RibPainter, VertebraPainter, PelvisPainter, ImplantPainter)
+#: What holds bones.
+BONE_PAINTERS = (RibPainter, VertebraPainter, PelvisPainter)
 #: What holds bones, discs and the canal.
 SPINE_PAINTERS = (
     RibPainter,
