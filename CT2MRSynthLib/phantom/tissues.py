@@ -86,7 +86,7 @@ TABLE: dict[Label, Tissue] = {
     Label.NUCLEUS: Tissue(72, 6, (1300, 1500), (115, 100), 0.90),
     Label.ANNULUS: Tissue(104, 7, (900, 1000), (36, 32), 0.60),
     Label.LIGAMENT: Tissue(72, 7, *_DARK, 0.50),
-    Label.CSF: Tissue(18, 4, (4000, 4300), (2000, 2000), 1.00),
+    Label.CSF: Tissue(17, 4, (4000, 4300), (2000, 2000), 1.00),
     Label.ROOT: Tissue(40, 4, (745, 993), (74, 78), 0.70),
     Label.EPIDURAL_FAT: Tissue(-88, 8, *_FAT, 0.85, 1.0),
     Label.ARTERY: Tissue(45, 5, (1441, 1932), (290, 275), 0.02),
