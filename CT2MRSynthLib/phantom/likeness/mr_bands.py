@@ -27,9 +27,9 @@ MR_BANDS: dict[str, tuple[float, float]] = {
     "retroperitoneal_fat": (5.0, 7.0),
     "arch_marrow": (3.7, 5.2),
     "body_marrow": (3.8, 5.2),
-    "back_muscle": (1.45, 2.2),
+    "back_muscle": (1.55, 2.2),
     "degenerated_nucleus": (1.0, 2.2),
-    "ventral_annulus": (0.1, 0.75),
+    "ventral_annulus": (0.1, 0.6),
     "aorta": (0.3, 0.8),
     "vena_cava": (0.3, 1.2),
 }
