@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", required=True, metavar="RUN", help="folder of the run")
     parser.add_argument(
-        "--preset", default="narrow", choices=("paper", "paper-short", "narrow"), help="default: narrow"
+        "--preset", default="best", choices=("paper", "paper-short", "best", "fine-tune", "quick"), help="default: best"
     )
     parser.add_argument("--width", type=int, help="channels after the generator's first convolution")
     parser.add_argument("--discriminator-width", type=int, help="same, of the discriminator")
