@@ -188,13 +188,13 @@ def _checked_bytes(bundle: Bundle) -> bytes:
 def _build(bundle: Bundle):
     import torch
 
-    from CT2MRSynthLib.networks.generator import Generator
+    from CT2MRSynthLib.networks.registry import GENERATORS, make_generator
 
     architecture = bundle.card.architecture
-    if architecture["name"] != Generator.architecture:
+    if architecture["name"] not in GENERATORS:
         raise BundleError(
             f"The bundle {bundle.path} is of architecture {architecture['name']!r}; this version of the software knows"
-            f" {Generator.architecture!r}."
+            f" {' and '.join(repr(name) for name in GENERATORS)}."
         )
     content = io.BytesIO(_checked_bytes(bundle))
     try:
@@ -206,7 +206,7 @@ def _build(bundle: Bundle):
             f"The weights in {bundle.path} are not plain tensors and were not loaded; do not use this bundle."
         ) from None
     # plainly made: the meta device would spare the random weights, but loads the compiler, which takes seconds
-    generator = Generator(architecture["width"], architecture["blocks"])
+    generator = make_generator(architecture)
     _compare(bundle, tensors, generator.state_dict())
     generator.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     return generator.eval().requires_grad_(False)
