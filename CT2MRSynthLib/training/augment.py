@@ -1,13 +1,17 @@
-"""Variation of a pair: drawing the numbers and applying them are two steps, so that a draw can be recorded."""
+"""Variation of a pair: the numbers are drawn on the host and recordable, applying them runs where the images are."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 from CT2MRSynthLib.training.settings import Augmentation
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -56,41 +60,73 @@ def draw(settings: Augmentation, rng: np.random.Generator) -> Variation:
     return Variation(**values)
 
 
-def apply(variation: Variation, ct: np.ndarray, mr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vary a pair.
+def apply(variation: Variation, ct: torch.Tensor, mr: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Vary a pair; all numbers go to the device as arguments of its operations, so nothing waits for it.
 
     Args:
         variation: What to do.
-        ct: Hounsfield units, shape (rows, columns).
-        mr: Grey levels 0 to 255, same shape.
+        ct: Hounsfield units, float32, shape (rows, columns).
+        mr: Grey levels 0 to 255, same shape and device.
 
     Returns:
         Both images, float32.
     """
-    ct, mr = ct.astype(np.float32), mr.astype(np.float32)
+    if isinstance(ct, np.ndarray):  # of the trainer before PairTensors
+        import torch
+
+        varied = apply(variation, *(torch.from_numpy(image.astype(np.float32)) for image in (ct, mr)))
+        return tuple(image.numpy() for image in varied)
     if variation.flip:
-        ct, mr = ct[:, ::-1], mr[:, ::-1]
+        ct, mr = ct.flip(-1), mr.flip(-1)
     if variation.rotation or variation.scale != 1.0 or any(variation.shift):
-        ct, mr = _moved(variation, ct), _moved(variation, mr)
+        ct, mr = _moved(variation, ct, mr)
     return _other_scanner(variation, ct), mr
 
 
-def _moved(variation: Variation, image: np.ndarray) -> np.ndarray:
-    angle = np.radians(variation.rotation)
-    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / variation.scale
-    center = (np.asarray(image.shape) - 1) / 2.0
-    offset = center - matrix @ (center + np.asarray(variation.shift))
-    return ndimage.affine_transform(image, matrix, offset, order=1, mode="nearest")
+def _moved(variation: Variation, ct: torch.Tensor, mr: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rotate and scale about the center, then shift; linear interpolation, the border continued outward."""
+    import torch
+    from torch.nn import functional
+
+    rows, columns = ct.shape
+    angle = math.radians(variation.rotation)
+    cosine, sine = math.cos(angle) / variation.scale, math.sin(angle) / variation.scale
+    row = torch.arange(rows, device=ct.device, dtype=ct.dtype)[:, None] - ((rows - 1) / 2 + variation.shift[0])
+    column = torch.arange(columns, device=ct.device, dtype=ct.dtype)[None] - ((columns - 1) / 2 + variation.shift[1])
+    source_row, source_column = cosine * row - sine * column, sine * row + cosine * column
+    grid = torch.stack([source_column / ((columns - 1) / 2), source_row / ((rows - 1) / 2)], dim=-1)
+    both = torch.stack([ct, mr])[None]
+    moved = functional.grid_sample(both, grid[None], mode="bilinear", padding_mode="border", align_corners=True)
+    return moved[0, 0], moved[0, 1]
 
 
-def _other_scanner(variation: Variation, ct: np.ndarray) -> np.ndarray:
+def _other_scanner(variation: Variation, ct: torch.Tensor) -> torch.Tensor:
+    import torch
+
     if variation.blur > 0:
-        ct = ndimage.gaussian_filter(ct, variation.blur)
+        ct = _smoothed(ct, variation.blur)
     elif variation.blur < 0:
-        ct = 2.0 * ct - ndimage.gaussian_filter(ct, -variation.blur)
+        ct = 2.0 * ct - _smoothed(ct, -variation.blur)
     if variation.noise > 0:
-        noise = np.random.default_rng(variation.noise_seed).standard_normal(ct.shape, dtype=np.float32)
+        source = torch.Generator(ct.device).manual_seed(variation.noise_seed)
+        noise = torch.randn(ct.shape, generator=source, device=ct.device)
         if variation.noise_grain > 0:
-            noise = ndimage.gaussian_filter(noise, variation.noise_grain)
-        ct = ct + noise * (variation.noise / max(float(noise.std()), 1e-6))
-    return ct * np.float32(variation.hu_scale) + np.float32(variation.hu_offset)
+            noise = _smoothed(noise, variation.noise_grain)
+        ct = ct + noise * (variation.noise / noise.std().clamp_min(1e-6))
+    return ct * variation.hu_scale + variation.hu_offset
+
+
+def _smoothed(image: torch.Tensor, deviation: float) -> torch.Tensor:
+    """Gaussian filter, cut at four standard deviations, the border continued outward."""
+    import torch
+    from torch.nn import functional
+
+    radius = int(4.0 * deviation + 0.5)
+    if radius == 0:
+        return image
+    offsets = torch.arange(-radius, radius + 1, device=image.device, dtype=image.dtype)
+    kernel = torch.exp(-0.5 * (offsets / deviation) ** 2)
+    kernel = kernel / kernel.sum()
+    padded = functional.pad(image[None, None], (radius,) * 4, mode="replicate")
+    rows = functional.conv2d(padded, kernel.view(1, 1, -1, 1))
+    return functional.conv2d(rows, kernel.view(1, 1, 1, -1))[0, 0]

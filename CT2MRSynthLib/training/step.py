@@ -1,0 +1,196 @@
+"""One update of both networks, and everything that has to be kept between two."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from CT2MRSynthLib.networks.discriminator import PatchDiscriminator
+from CT2MRSynthLib.networks.layers import use_fast_layers
+from CT2MRSynthLib.training.distributed import Context
+from CT2MRSynthLib.training.objective import absolute_error, adversarial_loss, discriminator_loss
+from CT2MRSynthLib.training.settings import TrainingSettings
+
+LOSSES = ("l1", "gan", "discriminator")
+
+
+class TrainingStep:
+    """Both networks, their optimizers, the running mean of the generator's weights, and one update of them all.
+
+    Args:
+        settings: All numbers of the run.
+        device: Where to compute.
+        plain: Compute as a reader would write it down (float32, contiguous, eager, plain layers): the yardstick.
+        initial: Weights of the generator to start from; None: drawn from the seed.
+        context: This process among those of the run.
+    """
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        device: torch.device | str = "cpu",
+        plain: bool = False,
+        initial: dict | None = None,
+        context: Context | None = None,
+    ) -> None:
+        self.settings, self.device, self.plain = settings, torch.device(device), plain
+        self.layout = torch.contiguous_format if plain else torch.channels_last
+        self.half = not plain and bfloat16_is_fast(self.device)
+        self.steps = 0
+        torch.manual_seed(settings.seed)
+        self.generator = make_generator(settings)
+        self.discriminator = PatchDiscriminator(settings.discriminator_width) if self.adversarial else None
+        if initial is not None:
+            self.generator.load_state_dict(initial)
+        for network in self._networks():
+            network.to(self.device, memory_format=self.layout)
+            if not plain:
+                use_fast_layers(network)
+        context = context or Context(device=self.device)
+        self._called_generator = context.wrap(self.generator)
+        self._called_discriminator = context.wrap(self.discriminator) if self.adversarial else None
+        self.optimizers = [self._adam(network) for network in self._networks()]
+        self.mean_weights = self._copied_weights()
+        self._sums = torch.zeros(len(LOSSES), device=self.device)
+        self._summed = 0
+        self._finite = torch.ones((), dtype=torch.bool, device=self.device)
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether there is a discriminator."""
+        return self.settings.adversarial_weight > 0
+
+    def update(self, ct: torch.Tensor, mr: torch.Tensor, learning_rate: float) -> None:
+        """One update of the discriminator and one of the generator; does not wait for the device.
+
+        Args:
+            ct: Shape (n, 1, 256, 256), -1 .. 1, on the device.
+            mr: Same.
+            learning_rate: Of both networks.
+        """
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate
+        losses = self._updated(ct, mr)
+        self._track_mean_weights()
+        self.steps += 1
+        self._sums += losses
+        self._finite &= losses.isfinite().all()
+        self._summed += 1
+
+    def losses(self) -> dict[str, float]:
+        """Means of the losses of this process since the last call; waits for the device once."""
+        means = (self._sums / max(self._summed, 1)).tolist()
+        self._sums.zero_()
+        self._summed = 0
+        return dict(zip(LOSSES, means, strict=True))
+
+    def finite(self) -> bool:
+        """Whether every loss since the last ``load_state_dict`` and all weights are finite; waits for the device."""
+        sound = self._finite.clone()
+        for network in self._networks():
+            for parameter in network.parameters():
+                sound &= parameter.detach().isfinite().all()
+        return bool(sound)
+
+    def state_dict(self) -> dict:
+        """Everything between two updates: float32 tensors and numbers."""
+        return {
+            "steps": self.steps,
+            "generator": self.generator.state_dict(),
+            "discriminator": self.discriminator.state_dict() if self.adversarial else {},
+            "mean_weights": dict(self.mean_weights),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """The inverse of ``state_dict``; the sums of the losses begin anew."""
+        self.generator.load_state_dict(state["generator"])
+        if self.adversarial:
+            self.discriminator.load_state_dict(state["discriminator"])
+        for name, tensor in self.mean_weights.items():
+            tensor.copy_(state["mean_weights"][name])
+        for optimizer, values in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(values)
+        self.steps = state["steps"]
+        self._sums.zero_()
+        self._summed = 0
+        self._finite.fill_(True)
+
+    def result_weights(self) -> dict:
+        """Weights of the generator that are the result: their running mean, or the last ones."""
+        return dict(self.mean_weights) if self.settings.ema_decay > 0 else self.generator.state_dict()
+
+    def precision(self) -> torch.autocast:
+        """In what the networks compute."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half)
+
+    def _updated(self, ct: torch.Tensor, mr: torch.Tensor) -> torch.Tensor:
+        with self.precision():
+            synthetic = self._called_generator(ct)
+        zero = torch.zeros((), device=self.device)
+        discriminator = self._update_discriminator(ct, mr, synthetic.detach()) if self.adversarial else zero
+        l1 = absolute_error(synthetic, mr)
+        gan = self._judged(ct, synthetic) if self.adversarial else zero
+        self.optimizers[0].zero_grad(set_to_none=True)
+        (self.settings.adversarial_weight * gan + self.settings.l1_weight * l1).backward()
+        if self.settings.gradient_norm > 0:
+            nn.utils.clip_grad_norm_(self.generator.parameters(), self.settings.gradient_norm)
+        self.optimizers[0].step()
+        return torch.stack([l1.detach(), gan.detach(), discriminator.detach()])
+
+    def _update_discriminator(self, ct: torch.Tensor, mr: torch.Tensor, synthetic: torch.Tensor) -> torch.Tensor:
+        self.discriminator.requires_grad_(True)
+        with self.precision():
+            verdicts = self._called_discriminator(ct, mr), self._called_discriminator(ct, synthetic)
+        loss = discriminator_loss(*verdicts, self.settings.adversarial)
+        self.optimizers[1].zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizers[1].step()
+        return loss
+
+    def _judged(self, ct: torch.Tensor, synthetic: torch.Tensor) -> torch.Tensor:
+        self.discriminator.requires_grad_(False)  # its weights need no gradient here
+        with self.precision():
+            return adversarial_loss(self.discriminator(ct, synthetic), self.settings.adversarial)
+
+    @torch.no_grad()
+    def _track_mean_weights(self) -> None:
+        decay = self.settings.ema_decay
+        if decay <= 0:
+            return
+        decay = min(decay, (1 + self.steps) / (10 + self.steps))  # a short memory while the weights still move fast
+        torch._foreach_lerp_(list(self.mean_weights.values()), list(self.generator.state_dict().values()), 1.0 - decay)
+
+    def _networks(self) -> list[nn.Module]:
+        return [self.generator, self.discriminator] if self.adversarial else [self.generator]
+
+    def _copied_weights(self) -> dict:
+        return {name: tensor.detach().clone() for name, tensor in self.generator.state_dict().items()}
+
+    def _adam(self, network: nn.Module) -> torch.optim.Adam:
+        fused = not self.plain and self.device.type in ("cpu", "cuda")
+        return torch.optim.Adam(
+            network.parameters(), self.settings.learning_rate, betas=self.settings.betas, fused=fused or None
+        )
+
+
+def make_generator(settings: TrainingSettings) -> nn.Module:
+    """The generator of a run, with weights drawn anew."""
+    values = {"name": settings.architecture, "width": settings.width, "blocks": settings.blocks}
+    try:
+        from CT2MRSynthLib.networks import make_generator as make
+    except ImportError:
+        from CT2MRSynthLib.networks.generator import Generator
+
+        return Generator(settings.width, settings.blocks)
+    return make(values)
+
+
+def bfloat16_is_fast(device: torch.device) -> bool:
+    """Whether this device multiplies bfloat16 in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    from CT2MRSynthLib.device import cpu_has_bfloat16
+
+    return device.type == "cpu" and cpu_has_bfloat16()
