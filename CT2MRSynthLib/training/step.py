@@ -7,6 +7,7 @@ from torch import nn
 
 from CT2MRSynthLib.networks.discriminator import PatchDiscriminator
 from CT2MRSynthLib.networks.layers import use_fast_layers
+from CT2MRSynthLib.networks.registry import make_generator
 from CT2MRSynthLib.training.distributed import Context
 from CT2MRSynthLib.training.objective import absolute_error, adversarial_loss, discriminator_loss
 from CT2MRSynthLib.training.settings import TrainingSettings
@@ -38,7 +39,8 @@ class TrainingStep:
         self.half = not plain and bfloat16_is_fast(self.device)
         self.steps = 0
         torch.manual_seed(settings.seed)
-        self.generator = make_generator(settings)
+        architecture = {"name": settings.architecture, "width": settings.width, "blocks": settings.blocks}
+        self.generator = make_generator(architecture)
         self.discriminator = PatchDiscriminator(settings.discriminator_width) if self.adversarial else None
         if initial is not None:
             self.generator.load_state_dict(initial)
@@ -173,18 +175,6 @@ class TrainingStep:
         return torch.optim.Adam(
             network.parameters(), self.settings.learning_rate, betas=self.settings.betas, fused=fused or None
         )
-
-
-def make_generator(settings: TrainingSettings) -> nn.Module:
-    """The generator of a run, with weights drawn anew."""
-    values = {"name": settings.architecture, "width": settings.width, "blocks": settings.blocks}
-    try:
-        from CT2MRSynthLib.networks import make_generator as make
-    except ImportError:
-        from CT2MRSynthLib.networks.generator import Generator
-
-        return Generator(settings.width, settings.blocks)
-    return make(values)
 
 
 def bfloat16_is_fast(device: torch.device) -> bool:
