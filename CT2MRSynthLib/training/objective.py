@@ -23,8 +23,9 @@ def discriminator_loss(real: torch.Tensor, synthetic: torch.Tensor, kind: str = 
 def adversarial_loss(synthetic: torch.Tensor, kind: str = "log") -> torch.Tensor:
     """What the generator minimizes beside the absolute error, from the discriminator's logits on synthetic slices.
 
-    -E[log D(ct, G(ct))], or with "least-squares" E[(D(ct, G(ct)) - 1)^2] / 2. With the log loss the generator maximizes log D instead of minimizing log(1 - D), as Goodfellow et al. (2014) and Isola et al. (2017)
-    do: same fixed point, but a gradient also while the discriminator is sure.
+    -E[log D(ct, G(ct))], or with "least-squares" E[(D(ct, G(ct)) - 1)^2] / 2. With the log loss the generator maximizes
+    log D instead of minimizing log(1 - D), as Goodfellow et al. (2014) and Isola et al. (2017) do: same
+    fixed point, but a gradient also while the discriminator is sure.
     """
     if kind == "least-squares":
         return 0.5 * (synthetic - 1.0).square().mean()
