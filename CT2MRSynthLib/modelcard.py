@@ -50,6 +50,7 @@ class ModelCard:
         limits: Sentences a user must be told.
         license: SPDX identifier of the weights.
         weights: ``{"file": name, "sha256": hex, "dtype": words, "parameters": count}``, filled in when saved.
+        admission: How it was let in to be the one in use, see ``evaluation.gate``; empty: it was not.
 
     Raises:
         BundleError: A value is missing or of the wrong kind.
@@ -71,6 +72,7 @@ class ModelCard:
     limits: tuple[str, ...] = LIMITS
     license: str = "Apache-2.0"
     weights: dict = field(default_factory=dict)
+    admission: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("name", "version", "sequence", "intended_use", "license"):
@@ -81,7 +83,7 @@ class ModelCard:
         for name in ("pixel_spacing", "field_of_view", "slice_thickness"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, _span(name, getattr(self, name), rising=False))
-        for name in ("training_data", "training", "metrics", "weights", "architecture"):
+        for name in ("training_data", "training", "metrics", "weights", "architecture", "admission"):
             _require(isinstance(getattr(self, name), dict), name, getattr(self, name), "an object")
         for name, most in (("width", MAXIMUM_WIDTH), ("blocks", MAXIMUM_BLOCKS)):
             value = self.architecture.get(name)
@@ -103,6 +105,8 @@ class ModelCard:
         """Plain dictionary, ready for JSON."""
         values = asdict(self)
         values = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+        if not self.admission:
+            del values["admission"]  # versions that know no gate read the card of whatever did not pass it
         return {"schema": SCHEMA, **values}
 
     @classmethod
