@@ -6,6 +6,7 @@ grey levels 0 to 255 (uint8), both of 256 x 256 x 1 voxels on one grid. Simulate
 
 from CT2MRSynthLib.pairset.images import is_complete, read_pair, write_pair
 from CT2MRSynthLib.pairset.manifest import MANIFEST, PairEntry, PairSet, read_manifest
+from CT2MRSynthLib.pairset.split import assign_splits
 from CT2MRSynthLib.pairset.writer import PairSetWriter
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "PairEntry",
     "PairSet",
     "PairSetWriter",
+    "assign_splits",
     "is_complete",
     "read_manifest",
     "read_pair",

@@ -72,7 +72,7 @@ def write_pair(
 
 
 def is_complete(folder: str | Path, entry: PairEntry) -> bool:
-    """Whether both files are there, byte by byte as they were written."""
+    """Whether its files, where it has any, are there, byte by byte as they were written."""
     return all(_bytes(folder, file) is not None for file in entry.files.values())
 
 
@@ -80,10 +80,12 @@ def read_pair(folder: str | Path, entry: PairEntry) -> tuple[np.ndarray, np.ndar
     """CT (HU, int16) and MR (grey levels, uint8) of a pair, each of shape (256, 256).
 
     Raises:
-        InputError: A file is missing, altered or no such image.
+        InputError: The pair has no images, or a file is missing, altered or no such image.
     """
     import SimpleITK
 
+    if not entry.files:
+        raise InputError(f"The pair {entry.id} has no images: {entry.decision.reason or 'none could be made'}")
     images = []
     for name in IMAGES:
         file = entry.files[name]
