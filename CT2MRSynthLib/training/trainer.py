@@ -1,52 +1,69 @@
-"""The training loop: the paper's objective on pairs of slices, stoppable and resumable at any step."""
+"""The run around the training step: when to stop, to save and to tell, and what to do when something goes wrong."""
 
 from __future__ import annotations
 
-import json
+import contextlib
+import os
+import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from CT2MRSynthLib.atomic import write_text
-from CT2MRSynthLib.bundle import save_bundle
-from CT2MRSynthLib.errors import CT2MRSynthError, UsageError
-from CT2MRSynthLib.greylevels import DEFAULT_CT_WINDOW
+from CT2MRSynthLib import __version__
+from CT2MRSynthLib.errors import CT2MRSynthError, OutputError
 from CT2MRSynthLib.modelcard import ModelCard
-from CT2MRSynthLib.networks.discriminator import PatchDiscriminator
-from CT2MRSynthLib.networks.generator import Generator
-from CT2MRSynthLib.networks.layers import use_fast_layers
-from CT2MRSynthLib.networks.scale import ct_to_tensor, grey_to_tensor, tensor_to_grey
-from CT2MRSynthLib.training.augment import apply, draw
-from CT2MRSynthLib.training.checkpoint import load_checkpoint, save_checkpoint
-from CT2MRSynthLib.training.objective import absolute_error, adversarial_loss, discriminator_loss
-from CT2MRSynthLib.training.pairs import PIXELS, PairStore
-from CT2MRSynthLib.training.preview import write_sheet
+from CT2MRSynthLib.training.batches import PairTensors
+from CT2MRSynthLib.training.checkpoint import checkpoint_paths, load_checkpoint, save_checkpoint, state_size
+from CT2MRSynthLib.training.distributed import Context
+from CT2MRSynthLib.training.losses import FILE as LOSSES_FILE
+from CT2MRSynthLib.training.losses import Losses
+from CT2MRSynthLib.training.lossplot import write_plot
+from CT2MRSynthLib.training.pairs import PairStore
+from CT2MRSynthLib.training.result import FOLDER, filled_card, write_result
+from CT2MRSynthLib.training.runfiles import RunFiles
 from CT2MRSynthLib.training.settings import TrainingSettings
+from CT2MRSynthLib.training.step import TrainingStep
+from CT2MRSynthLib.training.validation import Validator
 
-PROTOCOL = "Mean absolute error in grey levels of 0 to 255, over the pairs held back from training"
-PREVIEWS = 8
+#: Factor on the learning rate after a loss was not finite.
+LOWERED = 0.1
+
+#: Validation may take one part in so many of the time.
+VALIDATION_SHARE = 20
+
+#: Seconds between progress events, and until a checkpoint that found no room is tried again.
+REPORT_EVERY, TRY_AGAIN = 5.0, 60.0
+
+#: Steps between two moments at which several processes agree on the time and on stopping.
+AGREE_EVERY = 10
+
+#: Room beside checkpoints and bundle for tables, previews and the rest.
+SMALL_FILES = 32 * 2**20
 
 
 class Trainer:
-    """One run: networks, optimizers, data and where the results go.
-
-    The order of the pairs and their variation follow from the seed and the step alone, so a run that was stopped and
-    resumed shows the networks the same images as one that was not.
+    """One run.
 
     Args:
         pairs: Training pairs.
-        out: Folder of the run: ``checkpoint.pt``, ``state.json``, ``progress.jsonl``, ``previews/`` and ``bundle/``.
+        out: Folder of the run: checkpoints, ``state.json``, ``progress.jsonl``, ``losses.csv``, ``losses.png``,
+            ``previews/`` and ``bundle/``.
         settings: All numbers of the run.
-        card: Card of the bundle; width, metrics, settings and counts are filled in here.
-        report: Called with one dictionary per progress event.
+        card: Card of the bundle; what the run knows is filled in here.
+        report: Called with every event.
         device: torch device.
         plain: Run the step plainly (float32, contiguous), as the yardstick of speed.
-        save_every: Seconds between checkpoints.
+        deterministic: Only algorithms that give the same bits again.
+        initial: Weights of the generator to start from.
+        initial_card: Card of the bundle these are of.
+        preset: Name, for the card.
+        context: This process among those of the run.
+        checkpoint_steps: Steps between checkpoints; 0: by time only.
+        checkpoint_minutes: Minutes between checkpoints.
         report_every: Seconds between progress events.
     """
 
@@ -57,237 +74,294 @@ class Trainer:
         settings: TrainingSettings,
         card: ModelCard,
         report: Callable[[dict], None] | None = None,
-        device: str = "cpu",
+        device: torch.device | str = "cpu",
         plain: bool = False,
-        save_every: float = 180.0,
-        report_every: float = 10.0,
+        deterministic: bool = False,
+        initial: dict | None = None,
+        initial_card: ModelCard | None = None,
+        preset: str = "",
+        context: Context | None = None,
+        checkpoint_steps: int = 0,
+        checkpoint_minutes: float = 5.0,
+        report_every: float = REPORT_EVERY,
     ) -> None:
         self.pairs, self.out, self.settings, self.card = pairs, Path(out), settings, card
-        self._listener = report
-        self.device = torch.device(device)
-        self.half = not plain and _bfloat16_is_fast(self.device)
-        self.layout = torch.contiguous_format if plain else torch.channels_last
-        self.save_every, self.report_every = save_every, report_every
-        torch.manual_seed(settings.seed)
-        self.generator = Generator(settings.width, settings.blocks).to(self.device, memory_format=self.layout)
-        self.discriminator = PatchDiscriminator(settings.discriminator_width).to(self.device, memory_format=self.layout)
-        if not plain:
-            use_fast_layers(self.generator)
-            use_fast_layers(self.discriminator)
-        self.mean_weights = {name: tensor.detach().clone() for name, tensor in self.generator.state_dict().items()}
-        self.optimizers = [self._adam(network) for network in (self.generator, self.discriminator)]
-        self.step = 0
-        self.seconds = 0.0
-        self._sums = {"l1": 0.0, "gan": 0.0, "discriminator": 0.0}
-        self._summed = 0
-        self._stop = threading.Event()
+        self.context = context or Context(device=torch.device(device))
+        self.device, self.deterministic, self.preset = self.context.device, deterministic, preset
+        self.initial_card = initial_card
+        self.checkpoint_steps, self.checkpoint_seconds = checkpoint_steps, 60.0 * checkpoint_minutes
+        self.report_every = report_every
+        self.training = TrainingStep(settings, self.device, plain, initial, self.context)
+        self.tensors = PairTensors(pairs, self.device, self.training.layout)
+        self.validator = Validator(pairs, settings, self.training, self.out)
+        self.files = RunFiles(self.out, report, self.context.is_first, self.request_stop)
+        self.losses = Losses(self.out) if self.context.is_first else None
+        self.step, self._reported_step, self.seconds, self.rate_factor = 0, 0, 0.0, 1.0
+        self._resumed, self._stop, self._warnings = False, threading.Event(), pairs.warnings()
 
-    def resume(self) -> bool:
-        """Go on from the newest checkpoint in ``out``; False where there is none."""
-        state = load_checkpoint(self.out)
-        if state is None:
-            return False
-        for name in ("width", "blocks", "discriminator_width"):
-            if state["settings"][name] != getattr(self.settings, name):
-                raise UsageError(
-                    f"The run in {self.out} has {name} {state['settings'][name]}, not {getattr(self.settings, name)};"
-                    " give the same."
-                )
-        self.generator.load_state_dict(state["generator"])
-        self.discriminator.load_state_dict(state["discriminator"])
-        self.mean_weights = {name: tensor.to(self.device) for name, tensor in state["mean_weights"].items()}
-        for optimizer, values in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(values)
-        self.step, self.seconds = state["step"], state["seconds"]
-        return True
+    def restore(self, state: dict) -> None:
+        """Go on from the state of a checkpoint; what was told of later steps is forgotten."""
+        self._load(state)
+        self._resumed = True
+        if self.context.is_first:
+            self._forget_later_steps()
+        if state["world"] != self.context.world:
+            self.warn(f"The run went on in {state['world']} processes and now does in {self.context.world}.")
+
+    def warn(self, sentence: str) -> None:
+        """Tell a warning when the run begins."""
+        self._warnings.append(sentence)
 
     def request_stop(self) -> None:
         """Let the current step finish, write a checkpoint and return from ``run``; callable from a signal handler."""
         self._stop.set()
+
+    @property
+    def fraction(self) -> float:
+        """Share of the run that is over."""
+        return self.settings.fraction_done(self.step, self.seconds)
 
     def run(self) -> str:
         """Train until the limit or until asked to stop.
 
         Returns:
             "finished" or "stopped".
+
+        Raises:
+            CT2MRSynthError: The run failed; the state says so too. Its checkpoints are kept.
         """
-        started, before = time.monotonic(), self.seconds
-        last_save = last_report = started
-        self._write_state("running")
-        while not self._stop.is_set() and self.fraction_done() < 1.0:
-            self.train_step()
-            now = time.monotonic()
-            self.seconds = before + now - started
-            if now - last_report >= self.report_every:
-                self._report_progress()
-                last_report = now
-            if now - last_save >= self.save_every:
-                self.save("running")
-                self.pairs.refresh()
-                last_save = time.monotonic()
-        status = "finished" if self.fraction_done() >= 1.0 else "stopped"
-        self.save(status)
+        with _algorithms(self.deterministic, self.device):
+            try:
+                self.files.begin(step=self.step, steps=self.settings.steps, fraction=self.fraction)
+                status = self._trained()
+                self._end(status, seconds=round(self.seconds, 1))
+            except BaseException as error:
+                sentence = self._sentence(error)
+                with contextlib.suppress(OutputError):
+                    self._end("failed", error=sentence)
+                if isinstance(error, Exception) and not isinstance(error, CT2MRSynthError):
+                    raise CT2MRSynthError(sentence) from error
+                raise
         return status
 
-    def fraction_done(self) -> float:
-        """Share of the run that is over."""
-        return self.settings.fraction_done(self.step, self.seconds)
-
     def train_step(self) -> None:
-        """One update of the discriminator and one of the generator."""
-        ct, mr = self._batch()
-        rate = self.settings.learning_rate_at(self.fraction_done())
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-        with self._precision():
-            synthetic = self.generator(ct)
-            verdicts = self.discriminator(ct, mr), self.discriminator(ct, synthetic.detach())
-        loss = discriminator_loss(*verdicts)
-        self._update(self.optimizers[1], loss)
-        self.discriminator.requires_grad_(False)
-        with self._precision():
-            verdict = self.discriminator(ct, synthetic)
-        gan, l1 = adversarial_loss(verdict), absolute_error(synthetic, mr)
-        self._update(self.optimizers[0], gan + self.settings.l1_weight * l1)
-        self.discriminator.requires_grad_(True)
-        self._track_mean_weights()
+        """One update of both networks with the next pairs."""
+        ct, mr = self.tensors.batch(self.context.draws(self.step, self.settings.batch), self.settings)
+        self.training.update(ct, mr, self.learning_rate)
         self.step += 1
-        for name, value in (("l1", l1), ("gan", gan), ("discriminator", loss)):
-            self._sums[name] += value.detach()
-        self._summed += 1
+        self.files.update(step=self.step)
 
-    def validate(self) -> tuple[float, np.ndarray]:
-        """Mean absolute error in grey levels on the pairs held back, and their synthetic images (n, 256, 256)."""
-        network = Generator(self.settings.width, self.settings.blocks)
-        network.load_state_dict(self._result_weights())
-        network = use_fast_layers(network).to(self.device, memory_format=self.layout).eval()
-        images = []
-        with torch.inference_mode(), self._precision():
-            for ct, _ in self.pairs.validation:
-                images.append(tensor_to_grey(network(ct_to_tensor(ct[None], DEFAULT_CT_WINDOW).to(self.device)))[0])
-        images = np.stack(images)
-        real = np.stack([mr for _, mr in self.pairs.validation])
-        return float(np.abs(images.astype(np.float32) - real).mean()), images
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step."""
+        return self.settings.learning_rate_at(self.fraction) * self.rate_factor
 
-    def save(self, status: str) -> None:
-        """Write checkpoint, bundle, preview sheet and state."""
-        self._check_finite()
-        save_checkpoint(self.out, self._state())
-        metrics = {}
-        if self.pairs.validation:
-            error, images = self.validate()
-            metrics = {"protocol": PROTOCOL, "values": {"mae": round(error, 3), "pairs": len(images)}}
-            self._write_preview(images, error)
-            self._report({"event": "validation", "step": self.step, "mae": round(error, 3)})
-        save_bundle(self.out / "bundle", self._result_weights(), self._filled_card(metrics))
-        self._write_state(status)
-        self._report({"event": "checkpoint", "step": self.step, "status": status})
-
-    def _adam(self, network: torch.nn.Module) -> torch.optim.Adam:
-        fused = self.device.type in ("cpu", "cuda")
-        return torch.optim.Adam(
-            network.parameters(), self.settings.learning_rate, betas=self.settings.betas, fused=fused
-        )
-
-    def _precision(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half)
-
-    def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
-        cts, mrs = [], []
-        for place in range(self.settings.batch):
-            number = self.step * self.settings.batch + place
-            pair = self.pairs.pair(self.pairs.index_at(self.settings.seed, number))
-            rng = np.random.default_rng([self.settings.seed, 1, number])
-            ct, mr = apply(draw(self.settings.augmentation, rng), *pair)
-            cts.append(ct)
-            mrs.append(mr)
-        tensors = ct_to_tensor(np.stack(cts), DEFAULT_CT_WINDOW), grey_to_tensor(np.stack(mrs))
-        return tuple(tensor.to(self.device, memory_format=self.layout) for tensor in tensors)
-
-    @staticmethod
-    def _update(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-
-    @torch.no_grad()
-    def _track_mean_weights(self) -> None:
-        decay = self.settings.ema_decay
-        if decay <= 0:
-            return
-        decay = min(decay, (1 + self.step) / (10 + self.step))  # a short memory while the weights still move fast
-        mean, current = list(self.mean_weights.values()), list(self.generator.state_dict().values())
-        torch._foreach_lerp_(mean, current, 1.0 - decay)
-
-    def _result_weights(self) -> dict:
-        return self.mean_weights if self.settings.ema_decay > 0 else self.generator.state_dict()
-
-    def _check_finite(self) -> None:
-        if not all(torch.isfinite(tensor).all() for tensor in self.generator.state_dict().values()):
-            raise CT2MRSynthError(
-                f"The training diverged before step {self.step}: weights are not finite. The last checkpoint is kept;"
-                " resume it with a lower learning rate."
-            )
-
-    def _state(self) -> dict:
+    def state(self) -> dict:
+        """What a checkpoint holds."""
         return {
             "step": self.step,
             "seconds": self.seconds,
+            "rate_factor": self.rate_factor,
             "settings": self.settings.to_json(),
-            "generator": self.generator.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "mean_weights": self.mean_weights,
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "preset": self.preset,
+            "deterministic": self.deterministic,
+            "threads": torch.get_num_threads(),
+            "world": self.context.world,
+            "pairs": self.pairs.record(),
+            "initial_card": self.initial_card.to_json() if self.initial_card else None,
+            "training": self.training.state_dict(),
         }
 
-    def _filled_card(self, metrics: dict) -> ModelCard:
-        from dataclasses import replace
+    def _trained(self) -> str:
+        self._began = time.monotonic() - self.seconds
+        self._start()
+        while True:
+            self._train()
+            status = "finished" if self.fraction >= 1.0 else "stopped"
+            if self._check_in(True, status):
+                return status
 
-        architecture = {"name": Generator.architecture, "width": self.settings.width, "blocks": self.settings.blocks}
-        counts = {"subjects": self.pairs.subjects, "pairs": len(self.pairs)}
-        edges = self.pairs.field_of_view
-        return replace(
-            self.card,
-            architecture=architecture,
-            ct_window=(DEFAULT_CT_WINDOW.low, DEFAULT_CT_WINDOW.high),
-            training_data={**self.card.training_data, **counts},
-            training={**self.settings.to_json(), "step": self.step, "trained_minutes": round(self.seconds / 60, 1)},
-            metrics=metrics,
-            field_of_view=edges or self.card.field_of_view,
-            pixel_spacing=tuple(edge / PIXELS for edge in edges) if edges else self.card.pixel_spacing,
-            slice_thickness=self.pairs.slice_thickness or self.card.slice_thickness,
+    def _train(self) -> None:
+        """Steps until the run is over or asked to stop."""
+        first = self.step
+        self._saved = self._reported = time.monotonic()
+        while True:
+            save = report = False
+            if self.step % AGREE_EVERY == 0 or self.context.world == 1 or self.step == first:
+                self.seconds, save, report = self.context.from_first(self._due())
+                if self.context.any(self._stop.is_set()):
+                    return
+            if self.fraction >= 1.0:
+                return
+            save |= self.checkpoint_steps > 0 and self.step % self.checkpoint_steps == 0 and self.step > first
+            if (save or report) and not self._check_in(save):
+                continue
+            self.train_step()
+
+    def _due(self) -> tuple[float, bool, bool]:
+        """Seconds of the run, and whether it is time for a checkpoint and for a progress event."""
+        now = time.monotonic()
+        save, report = now - self._saved >= self.checkpoint_seconds, now - self._reported >= self.report_every
+        return now - self._began, save, report
+
+    def _start(self) -> None:
+        settings = {**self.settings.to_json(), "deterministic": self.deterministic}
+        self.files.say(
+            "start",
+            version=__version__,
+            pairs=len(self.pairs),
+            patients=self.pairs.subjects,
+            validation_pairs=len(self.pairs.validation),
+            preset=self.preset,
+            settings=settings,
+            device=str(self.device),
+            resumed=self._resumed,
         )
+        while self._warnings:
+            self.files.warn(self._warnings.pop(0))
+        if self.context.is_first and not checkpoint_paths(self.out):
+            state = self.state()
+            self._check_room(state)
+            self._tell_checkpoint(save_checkpoint(self.out, state))
+            if self.initial_card:
+                self.losses.add(step=0, validation_mae=self._validate())
 
-    def _write_preview(self, images: np.ndarray, error: float) -> None:
-        chosen = np.linspace(0, len(images) - 1, min(PREVIEWS, len(images))).round().astype(int)
-        cases = [self.pairs.validation[i] for i in chosen]
-        ct = np.stack([tensor_to_grey(ct_to_tensor(ct[None], DEFAULT_CT_WINDOW))[0] for ct, _ in cases])
-        title = f"step {self.step}, mean absolute error {error:.2f}"
-        path = self.out / "previews" / f"step-{self.step:07d}.png"
-        write_sheet(path, ct, images[chosen], np.stack([mr for _, mr in cases]), title)
+    def _check_room(self, state: dict) -> None:
+        """Refuse a disk too full for the checkpoints kept, the one being written, and the bundle likewise."""
+        needed = 3 * state_size(state) + 2 * state_size(self.training.result_weights()) + SMALL_FILES
+        free = shutil.disk_usage(self.out).free
+        if free < needed:
+            raise OutputError(
+                f"The run needs {needed / 2**20:.0f} MB in {self.out} for its checkpoints and there are "
+                f"{free / 2**20:.0f} MB; free some space or choose another folder."
+            )
 
-    def _report_progress(self) -> None:
-        fraction = self.fraction_done()
-        event = {"event": "progress", "step": self.step, "fraction": round(fraction, 4), "pairs": len(self.pairs)}
-        event |= {name: round(float(total) / max(self._summed, 1), 4) for name, total in self._sums.items()}
-        event["learning_rate"] = self.settings.learning_rate_at(fraction)
-        event["seconds"] = round(self.seconds, 1)
-        event["seconds_left"] = round(self.seconds * (1 - fraction) / fraction, 1) if fraction > 0 else None
-        self._sums, self._summed = dict.fromkeys(self._sums, 0.0), 0
-        self._report(event)
-        self._write_state("running")
+    def _check_in(self, save: bool, status: str = "running") -> bool:
+        """Look at the losses, tell them and, if wanted, save; False where the run had to step back instead."""
+        if self.context.any(not self.training.finite()):
+            self._step_back()
+            return False
+        losses = self.training.losses()
+        if self.context.is_first:
+            if save:
+                self._save(last=status != "running")
+            mae = None
+            if save and self.validator.is_due(self.seconds, VALIDATION_SHARE, status):
+                mae = self._validate()
+            self._report(losses, mae)
+            if save:
+                self._write_result(mae, last=status != "running")
+        self._reported = time.monotonic()
+        return True
 
-    def _report(self, event: dict) -> None:
-        with open(self.out / "progress.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(event) + "\n")
-        if self._listener is not None:
-            self._listener(event)
+    def _save(self, last: bool) -> None:
+        """Write a checkpoint; a full disk ends only the last one, for a later one may find room again."""
+        self._saved = time.monotonic()
+        try:
+            self._tell_checkpoint(save_checkpoint(self.out, self.state()))
+        except OutputError as error:
+            if last:
+                raise
+            self._saved += TRY_AGAIN - self.checkpoint_seconds
+            self.files.warn(f"The checkpoint of step {self.step} was not written: {error} The training goes on.")
 
-    def _write_state(self, status: str) -> None:
-        state = {"status": status, "step": self.step, "steps": self.settings.steps, "fraction": self.fraction_done()}
-        state["heartbeat"] = time.time()
-        write_text(self.out / "state.json", json.dumps(state) + "\n")
+    def _tell_checkpoint(self, path: Path) -> None:
+        self.files.say("checkpoint", file=path.name)
+
+    def _validate(self) -> float | None:
+        """Look at the cases held back; the error where there are any."""
+        try:
+            mae = self.validator.run(self.step, self.seconds)
+        except OutputError as error:
+            self.files.warn(f"The previews were not written: {error}")
+            return None
+        if mae is not None:
+            self.files.say("validation", mae=round(mae, 3), pairs=len(self.pairs.validation))
+        return mae
+
+    def _report(self, losses: dict, mae: float | None) -> None:
+        now, steps = time.monotonic(), self.step - self._reported_step
+        if steps > 0:
+            rate = steps / max(now - self._reported, 1e-6)
+            seconds = round(self.seconds, 1)
+            left = self._seconds_left(rate)
+            self.files.update(fraction=round(self.fraction, 6), seconds=seconds, seconds_left=left)
+            told = {name: round(value, 5) for name, value in losses.items()}
+            rates = {"learning_rate": self.learning_rate, "rate": round(rate, 4)}
+            self.files.say(
+                "progress", fraction=round(self.fraction, 4), **told, **rates, seconds=seconds, seconds_left=left
+            )
+            self.losses.add(
+                step=self.step, seconds=seconds, learning_rate=self.learning_rate, **told, validation_mae=mae
+            )
+            self._reported_step = self.step
+
+    def _seconds_left(self, rate: float) -> float:
+        by_steps = (self.settings.steps - self.step) / rate if self.settings.steps > 0 else float("inf")
+        by_time = 60.0 * self.settings.minutes - self.seconds if self.settings.minutes > 0 else float("inf")
+        return round(max(0.0, min(by_steps, by_time)), 1)
+
+    def _write_result(self, mae: float | None, last: bool) -> None:
+        known = {"preset": self.preset, "step": self.step, "seconds": round(self.seconds, 1)}
+        known |= {"deterministic": self.deterministic, "device": str(self.device), "processes": self.context.world}
+        known["initial_sha256"] = self.initial_card.weights["sha256"] if self.initial_card else None
+        metrics = self.validator.metrics(mae)
+        card = filled_card(self.card, self.settings, self.pairs, known, metrics, self.initial_card)
+        try:
+            bundle = write_result(self.out / FOLDER, self.training.result_weights(), card)
+            self.files.update(weights_sha256=bundle.sha256)
+            write_plot(self.losses, self.out / LOSSES_FILE.replace(".csv", ".png"), self.settings.steps)
+            self.files.write_state()
+        except OutputError as error:
+            if last:
+                raise
+            self.files.warn(f"Bundle, plot or state were not written: {error} The training goes on.")
+
+    def _step_back(self) -> None:
+        """Return to the last checkpoint and lower the rate; the second time, give up."""
+        step, first = self.step, self.context.is_first
+        state = self.context.from_first(load_checkpoint(self.out)[0] if first else None)
+        if state["rate_factor"] < 1.0:
+            raise CT2MRSynthError(
+                f"The training diverged again before step {step}: a loss is not finite, although the learning rate was "
+                f"lowered to {state['rate_factor']:g} of itself. The checkpoint of step {state['step']} is kept; start "
+                "a new run with a lower --learning-rate."
+            )
+        self._load(state)
+        self.rate_factor, self._began = LOWERED, time.monotonic() - self.seconds
+        if first:
+            self._forget_later_steps()
+            self.files.warn(
+                f"A loss was not finite before step {step}; the training went back to step {self.step} and goes on "
+                f"with {LOWERED:g} of the learning rate."
+            )
+            self._save(last=False)
+
+    def _load(self, state: dict) -> None:
+        self.training.load_state_dict(state["training"])
+        self.step, self.seconds, self.rate_factor = state["step"], state["seconds"], state["rate_factor"]
+        self._reported_step = self.step
+        self.files.update(step=self.step)
+
+    def _forget_later_steps(self) -> None:
+        """Of events, losses and previews."""
+        self.files.forget_after(self.step)
+        self.losses = Losses(self.out, upto=self.step)
+        self.validator.forget_after(self.step)
+
+    def _end(self, status: str, **fields) -> None:
+        if status != "failed":
+            self.context.barrier()
+        self.files.end(status, **fields)
+
+    def _sentence(self, error: BaseException) -> str:
+        if isinstance(error, CT2MRSynthError):
+            return str(error)
+        from CT2MRSynthLib.device import is_out_of_memory
+
+        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
+        advice = "give a smaller --batch or --width" if is_out_of_memory(error) else "resume it with --resume"
+        return f"The training failed in step {self.step + 1} ({reason}); its checkpoints are kept: {advice}."
 
 
 def stop_on_signals(trainer: Trainer) -> None:
@@ -296,9 +370,14 @@ def stop_on_signals(trainer: Trainer) -> None:
         signal.signal(number, lambda *_: trainer.request_stop())
 
 
-def _bfloat16_is_fast(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    from CT2MRSynthLib.device import cpu_has_bfloat16
-
-    return device.type == "cpu" and cpu_has_bfloat16()
+@contextlib.contextmanager
+def _algorithms(deterministic: bool, device: torch.device) -> Iterator[None]:
+    """Inside, torch takes only algorithms that give the same bits again; some of a graphics card know no other."""
+    before = torch.are_deterministic_algorithms_enabled()
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)

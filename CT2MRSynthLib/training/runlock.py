@@ -1,0 +1,69 @@
+"""One process a run: a lock that the system takes back when the process ends, however it ends."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from CT2MRSynthLib.errors import OutputError, UsageError
+
+FILE = ".lock"
+
+
+class RunLock:
+    """Holds a run for this process.
+
+    Args:
+        folder: Of the run; made if need be.
+
+    Raises:
+        UsageError: Another process holds it.
+        OutputError: The folder cannot be made or written.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._handle = os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise OutputError(
+                f"The run cannot be written to {folder}: {error.strerror or error}; choose another folder."
+            ) from None
+        if not _locked(self._handle):
+            os.close(self._handle)
+            raise UsageError(
+                f"Another process works on the run in {folder}; wait for it, stop it (an empty file {folder / 'stop'} "
+                "does), or give another folder."
+            )
+
+    def release(self) -> None:
+        """Let another process have the run."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+def _locked(handle: int) -> bool:
+    """Whether the lock is ours now; also where the file system knows no locks."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return _locked_on_windows(handle)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _locked_on_windows(handle: int) -> bool:
+    import msvcrt
+
+    try:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+    except OSError:
+        return False
+    return True
