@@ -1,7 +1,9 @@
 """The command ``ct2mrsynth``.
 
-Each subcommand is a module with ``SUMMARY``, ``configure(parser)`` and ``run(arguments)``. Only the chosen one is
-imported, and none imports anything heavy before its work begins, so that ``--help`` answers at once.
+Each subcommand is a module with ``SUMMARY``, ``configure(parser)`` and ``run(arguments)``. One that has subcommands of
+its own, such as ``pairs``, has ``DESCRIPTION`` and ``COMMANDS`` instead of the two functions, and for each of them a module
+``pairs_<name>``. Only the chosen ones are imported, and none imports anything heavy before its work begins, so that
+``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 
 from CT2MRSynthLib import __version__
 from CT2MRSynthLib.errors import BundleError, Cancelled, CT2MRSynthError, UsageError
@@ -27,7 +30,10 @@ COMMANDS = {
     "info": "show and check a model bundle",
     "phantom": "make simulated CT and T2 of a lumbar spine",
     "phantom-report": "measure how like real scans the simulated ones are",
+    "pairs": "make, look through and decide on a set of CT and MR slices",
     "train": "train a generator on pairs of CT and T2 slices, or resume",
+    "compare": "compare two generators on patients neither has seen",
+    "use": "make a generator the one in use",
     "bench": "measure speed and memory",
 }
 
@@ -49,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     words = sys.argv[1:] if argv is None else list(argv)
     try:
-        arguments = _parser(words[0] if words else None).parse_args(words)
+        arguments = _parser(words).parse_args(words)
     except SystemExit as stop:  # argparse has printed the help or what is wrong
         return int(stop.code or DONE)
     before = _end_tidily_when_terminated()
@@ -115,7 +121,7 @@ def _end_tidily_when_terminated():
         return None
 
 
-def _parser(chosen: str | None) -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ct2mrsynth",
         description="Synthetic axial T2-weighted MR slices at the lumbar discs, from CT.",
@@ -123,12 +129,20 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
         formatter_class=_Help,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, summary in COMMANDS.items():
-        if name != chosen:
+    _add_commands(parser, COMMANDS, words)
+    return parser
+
+
+def _add_commands(
+    parser: argparse.ArgumentParser, table: Mapping[str, str], words: Sequence[str], prefix: str = ""
+) -> None:
+    """Add the subcommands of ``table``; only the one that ``words`` begin with is imported."""
+    commands = parser.add_subparsers(dest=prefix + "command", metavar="COMMAND", required=True)
+    for name, summary in table.items():
+        if [name] != list(words[:1]):
             commands.add_parser(name, help=summary)
             continue
-        module = importlib.import_module(f"CT2MRSynthLib.cli.{name.replace('-', '_')}")
+        module = importlib.import_module(f"CT2MRSynthLib.cli.{prefix}{name.replace('-', '_')}")
         command = commands.add_parser(
             name,
             help=summary,
@@ -136,9 +150,12 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
             epilog=EPILOG,
             formatter_class=_Help,
         )
+        if hasattr(module, "COMMANDS"):
+            command.description = module.DESCRIPTION
+            _add_commands(command, module.COMMANDS, words[1:], f"{name}_")
+            continue
         module.configure(command)
         command.set_defaults(run=module.run)
-    return parser
 
 
 def _complain(sentence: str, status: int) -> int:

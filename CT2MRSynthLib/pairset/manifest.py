@@ -42,6 +42,8 @@ KIND = "CT2MRSynth pair set"
 MANIFEST = "manifest.json"
 IMAGES = ("ct", "mr")
 ACCEPTED, REJECTED, EXCLUDED = STATUSES = ("accepted", "rejected", "excluded")
+#: Key of the details of a pair on whose images, as they are now, nobody has decided.
+OTHER_IMAGES = "decided_on_other_images"
 TRAINING, VALIDATION, TEST = SPLITS = ("training", "validation", "test")
 
 

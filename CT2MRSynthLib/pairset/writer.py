@@ -14,13 +14,11 @@ from pathlib import Path
 
 from CT2MRSynthLib.errors import InputError, UsageError
 from CT2MRSynthLib.pairset.images import is_complete
-from CT2MRSynthLib.pairset.manifest import MANIFEST, Decision, PairEntry, PairSet, read_manifest
+from CT2MRSynthLib.pairset.manifest import MANIFEST, OTHER_IMAGES, Decision, PairEntry, PairSet, read_manifest
 from CT2MRSynthLib.pairset.split import FRACTIONS, assign_splits, sides_of
 
 #: The manifest is renewed so many seconds after it was written last, and not before so many times what that took.
 EVERY, TIMES = 2.0, 50.0
-#: Key of the details of a pair on whose images, as they are now, nobody has decided.
-OTHER_IMAGES = "decided_on_other_images"
 
 
 class PairSetWriter:
