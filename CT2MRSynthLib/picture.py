@@ -114,31 +114,31 @@ def contact_sheet(pictures: Sequence[str | Path], out: str | Path, edge: int = 3
     sheet = Image.new("RGB", size, BACKGROUND)
     for n, (column, path) in enumerate(zip(columns, pictures, strict=True)):
         left = MARGIN + n * (edge + MARGIN)
-        _write(sheet, (left, 10), column[0].info["title"] or Path(path).stem, 20, TEXT, width=edge)
+        write_line(sheet, (left, 10), column[0].info["title"] or Path(path).stem, 20, TEXT, width=edge)
         top = head
         for panel, height in zip(column, heights, strict=True):
             sheet.paste(panel.resize((edge, round(edge * panel.height / panel.width)), Image.LANCZOS), (left, top))
             top += height + MARGIN
     line = f"Above: CT.   Below: synthetic T2, {columns[0][0].info['model']}.   {LABEL}"
-    _write(sheet, (MARGIN, size[1] - foot + 12), line, 18, AMBER, width=size[0] - 2 * MARGIN)
+    write_line(sheet, (MARGIN, size[1] - foot + 12), line, 18, AMBER, width=size[0] - 2 * MARGIN)
     return save(sheet, out)
 
 
 def _axial(stack: np.ndarray, extent, synthetic: bool) -> Image:
     panel = _scaled(stack[len(stack) // 2], extent[0], extent[1], max(extent[:2]))
-    return _mark(panel, extent[0], ("R", "L", "A", "P"), synthetic)
+    return mark_panel(panel, extent[0], ("R", "L", "A", "P"), synthetic)
 
 
 def _sagittal(stack: np.ndarray, extent, synthetic: bool = False) -> Image:
     plane = stack[::-1, :, stack.shape[2] // 2]  # superior up, anterior on the left
     panel = _scaled(plane, extent[1], extent[2], max(extent[:2]))
-    return _mark(panel, extent[1], ("A", "P", "S", "I"), synthetic, "sagittal reformat")
+    return mark_panel(panel, extent[1], ("A", "P", "S", "I"), synthetic, "sagittal reformat")
 
 
 def _coronal(stack: np.ndarray, extent, synthetic: bool = False) -> Image:
     plane = stack[::-1, round(CORONAL_DEPTH * (stack.shape[1] - 1))]  # superior up, patient's right on the left
     panel = _scaled(plane, extent[0], extent[2], max(extent[:2]))
-    return _mark(panel, extent[0], ("R", "L", "S", "I"), synthetic, "coronal reformat")
+    return mark_panel(panel, extent[0], ("R", "L", "S", "I"), synthetic, "coronal reformat")
 
 
 def _scaled(plane: np.ndarray, width: float, height: float, longest: float) -> Image:
@@ -149,21 +149,21 @@ def _scaled(plane: np.ndarray, width: float, height: float, longest: float) -> I
     return Image.fromarray(np.ascontiguousarray(plane)).resize(size, Image.BICUBIC).convert("RGB")
 
 
-def _mark(panel: Image, width: float, marks: Sequence[str], synthetic: bool, caption: str = "") -> Image:
+def mark_panel(panel: Image, width: float, marks: Sequence[str], synthetic: bool, caption: str = "") -> Image:
     """Directions at the edges (left, right, top, bottom), a scale bar, and on synthetic pictures what they are."""
     middle = (panel.width // 2, panel.height // 2)
     inset = 6
     left, right, top, bottom = marks
-    _write(panel, (inset, middle[1]), left, 20, MARK, anchor="lm", outline=True)
-    _write(panel, (panel.width - inset, middle[1]), right, 20, MARK, anchor="rm", outline=True)
+    write_line(panel, (inset, middle[1]), left, 20, MARK, anchor="lm", outline=True)
+    write_line(panel, (panel.width - inset, middle[1]), right, 20, MARK, anchor="rm", outline=True)
     if panel.height >= 120:
-        _write(panel, (middle[0], inset), top, 20, MARK, anchor="ma", outline=True)
-        _write(panel, (middle[0], panel.height - inset), bottom, 20, MARK, anchor="md", outline=True)
+        write_line(panel, (middle[0], inset), top, 20, MARK, anchor="ma", outline=True)
+        write_line(panel, (middle[0], panel.height - inset), bottom, 20, MARK, anchor="md", outline=True)
     _scale_bar(panel, width)
     if synthetic:
         _plate(panel, LABEL)
     if caption:
-        _write(panel, (inset, panel.height - inset), caption, 16, MARK, anchor="ld", outline=True)
+        write_line(panel, (inset, panel.height - inset), caption, 16, MARK, anchor="ld", outline=True)
     return panel
 
 
@@ -177,7 +177,7 @@ def _plate(panel: Image, text: str) -> None:
     left, top, right, bottom = ImageDraw.Draw(panel).textbbox((8, 6), text, font=_font(size))
     plate = (0, 0, round(right) + 8, round(bottom) + 6)
     panel.paste(Image.blend(panel.crop(plate), Image.new("RGB", plate[2:], BACKGROUND), 0.7), plate)
-    _write(panel, (8, 6), text, size, AMBER)
+    write_line(panel, (8, 6), text, size, AMBER)
 
 
 def _scale_bar(panel: Image, width: float) -> None:
@@ -190,7 +190,7 @@ def _scale_bar(panel: Image, width: float) -> None:
     right, bottom = panel.width - 10, panel.height - 10
     brush.rectangle((right - length - 1, bottom - 5, right + 1, bottom + 1), fill=BACKGROUND)
     brush.rectangle((right - length, bottom - 4, right, bottom), fill=MARK)
-    _write(panel, (right - length / 2, bottom - 8), f"{BAR / 10:g} cm", 16, MARK, anchor="md", outline=True)
+    write_line(panel, (right - length / 2, bottom - 8), f"{BAR / 10:g} cm", 16, MARK, anchor="md", outline=True)
 
 
 def _compose(rows: list[list[Image]], title: str, captions: Sequence[str], warnings: Sequence[str]) -> Image:
@@ -202,16 +202,16 @@ def _compose(rows: list[list[Image]], title: str, captions: Sequence[str], warni
     head, line_height = 76, 22
     tops = np.cumsum([head, *(max(panel.height for panel in row) + MARGIN for row in rows)]).tolist()
     sheet = Image.new("RGB", (width, tops[-1] + line_height * len(lines) + (MARGIN if lines else 0)), BACKGROUND)
-    _write(sheet, (MARGIN, 10), title, 24, TEXT, width=width - 2 * MARGIN)
+    write_line(sheet, (MARGIN, 10), title, 24, TEXT, width=width - 2 * MARGIN)
     places = []
     for n, caption in enumerate(captions):
         left = MARGIN + n * (column + MARGIN)
-        _write(sheet, (left, 46), caption, 18, QUIET, width=column)
+        write_line(sheet, (left, 46), caption, 18, QUIET, width=column)
         for top, row in zip(tops, rows, strict=False):
             sheet.paste(row[n], (left, top))
         places.append([left, head, left + rows[0][n].width, head + rows[0][n].height])
     for n, line in enumerate(lines):
-        _write(sheet, (MARGIN, tops[-1] + n * line_height), line, 16, AMBER)
+        write_line(sheet, (MARGIN, tops[-1] + n * line_height), line, 16, AMBER)
     model = captions[1].split("   ", 1)[-1]
     sheet.info.update({PANELS: json.dumps(places), "title": title.split("   ")[0], "model": model})
     return sheet
@@ -241,7 +241,7 @@ def _font(size: int):
     return ImageFont.load_default(size=size)
 
 
-def _write(image: Image, place, text: str, size: int, color, anchor="la", outline=False, width=None) -> None:
+def write_line(image: Image, place, text: str, size: int, color, anchor="la", outline=False, width=None) -> None:
     """Write one line; where it is wider than ``width`` pixels, smaller, down to 12 pixels, then shortened."""
     from PIL import ImageDraw
 
