@@ -1,0 +1,372 @@
+"""A pair set from the scans of many patients; who fails stops no other, who is unchanged is not done again."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from CT2MRSynthLib import __version__
+from CT2MRSynthLib.curation.boxes import Level, read_levels, with_half_width
+from CT2MRSynthLib.curation.options import BuildOptions
+from CT2MRSynthLib.curation.patient_pairs import make_pairs
+from CT2MRSynthLib.curation.patients import Patient, find_patients
+from CT2MRSynthLib.curation.scans import hash_sources, hash_voxels, read_scans
+from CT2MRSynthLib.errors import Cancelled, CT2MRSynthError, OutputError, UsageError
+from CT2MRSynthLib.pairset import MANIFEST, PairSetWriter, is_complete, read_manifest
+from CT2MRSynthLib.progress import Progress, Stage
+from CT2MRSynthLib.report import without_folders
+
+COMMAND = "pairs build"
+DONE, FAILED = "done", "failed"
+WORDS = {"register": "registering", "pairs": "making pairs"}
+
+#: What is expected of each stage before anything was measured.
+HASH_BYTES_PER_SECOND, READ_BYTES_PER_SECOND = 3e8, 2e7
+REGISTER_SECONDS, LEVEL_SECONDS, SLICES_SECONDS = 15.0, 4.0, 5.0
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What a run made.
+
+    Args:
+        folder: Of the pair set.
+        made, skipped: Codes of patients done in this run, and before it.
+        failed: Sentence by code.
+        accepted, excluded: Pairs in the set that are used, and that are not.
+        audit: The audit page.
+    """
+
+    folder: Path
+    made: tuple[str, ...]
+    skipped: tuple[str, ...]
+    failed: dict[str, str]
+    accepted: int
+    excluded: int
+    audit: Path
+
+    @property
+    def exit_status(self) -> int:
+        """1 where a patient failed."""
+        return 1 if self.failed else 0
+
+
+@dataclass
+class _Work:
+    """A patient and what is known so far."""
+
+    patient: Patient
+    sources: dict = field(default_factory=dict)
+    levels: list[Level] = field(default_factory=list)
+    stages: dict[str, Stage] = field(default_factory=dict)
+
+    @property
+    def code(self) -> str:
+        return self.patient.code
+
+    @property
+    def paths(self) -> list[Path]:
+        """Of all its files."""
+        scans = [source.path for source in (self.patient.ct, *self.patient.mr) if source]
+        return [*scans, *self.patient.markups]
+
+
+def build_pairs(
+    patients: str | Path,
+    out: str | Path,
+    options: BuildOptions | None = None,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> BuildResult:
+    """Make a pair set of the scans of many patients, or bring one up to date.
+
+    Args:
+        patients: Folder or manifest (see ``find_patients``).
+        out: Folder of the pair set.
+        options: How.
+        progress: Hears how far the run is.
+        cancelled: Asked now and then; True ends the run, and what is complete is kept.
+
+    Raises:
+        InputError: There are no patients.
+        UsageError: The folder holds another pair set.
+        OutputError: The folder cannot be written.
+        Cancelled: ``cancelled`` said so.
+    """
+    options, progress = options or BuildOptions(), progress or Progress()
+    return _Build(Path(out), options, progress, cancelled or (lambda: False)).execute(Path(patients))
+
+
+class _Build:
+    def __init__(self, out: Path, options: BuildOptions, progress: Progress, cancelled: Callable[[], bool]) -> None:
+        self.out, self.options, self.progress, self.cancelled = out, options, progress, cancelled
+        self.made: list[str] = []
+        self.skipped: list[str] = []
+        self.failed: dict[str, str] = {}
+
+    def execute(self, patients: Path) -> BuildResult:
+        if patients.is_dir() and self.out.absolute() == patients.absolute():
+            raise UsageError(f"The pairs would go into the folder of the patients, {patients}; give another --out.")
+        works = [_Work(patient) for patient in find_patients(patients, self.options.sequence, (self.out,))]
+        before = self._before()
+        for work in works:
+            self._expect(work)
+        self.progress.start(len(works), 0)
+        with self._open(before) as self.writer:
+            self.records = self.writer.made_by["patients"]
+            self._forget_others({work.code for work in works})
+            self._prepare(works)
+            for work in works:
+                if self.cancelled():
+                    raise Cancelled
+                if work.code not in self.failed:
+                    self._attempt(work, self._do)
+                self.progress.drop(*work.stages.values())
+            self.writer.remove(self.writer.outdated)
+            if self.options.split:
+                self._divide(before)
+        return self._result()
+
+    def _before(self) -> dict:
+        """What an earlier run was asked for; nothing, where there was none."""
+        return read_manifest(self.out).made_by if (self.out / MANIFEST).exists() else {}
+
+    def _open(self, before: dict) -> PairSetWriter:
+        # what was found in the patients is no request: the writer must not take a difference there for another one
+        asked = {"command": COMMAND, "version": __version__, **self.options.of_images()}
+        split = {"split": list(self.options.split), "seed": self.options.seed} if self.options.split else {}
+        kept = {key: before[key] for key in ("split", "seed") if key in before and not split}
+        found = {"common_half_width_mm": before.get("common_half_width_mm"), "patients": before.get("patients", {})}
+        return PairSetWriter(self.out, {**asked, **kept, **split, **found}, update=True)
+
+    def _expect(self, work: _Work) -> None:
+        size = sum(_bytes_of(path) for path in work.paths)
+        seconds = {"hash": 0.02 + size / HASH_BYTES_PER_SECOND, "read": 0.3 + size / READ_BYTES_PER_SECOND}
+        seconds["register"] = REGISTER_SECONDS if self.options.registration == "rigid" else 0.1
+        seconds["pairs"] = SLICES_SECONDS if self.options.every else 5 * LEVEL_SECONDS
+        work.stages = {kind: self.progress.expect(kind, expected) for kind, expected in seconds.items()}
+
+    def _forget_others(self, codes: set[str]) -> None:
+        """Take out what is of patients who are no longer given."""
+        gone = sorted(set(self.records) - codes)
+        for code in gone:
+            self.progress.warn("This patient is no longer given; the pairs are taken out.", ct=code)
+            del self.records[code]
+        self.writer.remove([entry.id for entry in self.writer.entries if entry.patient not in codes])
+
+    def _prepare(self, works: Sequence[_Work]) -> None:
+        """Hashes and boxes of all patients: duplicates and the common half-width concern all of them."""
+        for work in works:
+            self._attempt(work, self._look)
+        self._refuse_duplicates(works)
+        widths = [level.half_width for work in works for level in work.levels if level.half_width]
+        width = self.options.lateral_half_width or (max(widths) if widths else None)
+        for work in works:
+            work.levels = [with_half_width(level, width) for level in work.levels]
+        self.writer.made_by["common_half_width_mm"] = None if width is None else round(width, 3)
+
+    def _look(self, work: _Work) -> None:
+        if work.patient.problem:
+            raise CT2MRSynthError(work.patient.problem)
+        with self.progress.stage(work.stages["hash"], "looking for what is done", ct=work.code):
+            work.sources = hash_sources(work.patient)
+        if self.options.every:
+            return
+        if not work.patient.markups:
+            raise CT2MRSynthError(
+                "No disc levels are given: add boxes or landmarks (*.mrk.json), or use --every N for slices that show "
+                "no disc."
+            )
+        work.levels = read_levels(work.patient.markups)
+
+    def _refuse_duplicates(self, works: Sequence[_Work]) -> None:
+        """One scan under two codes would be on both sides of a split."""
+        owners: dict[str, list[_Work]] = {}
+        for work in works:
+            scans = [*work.sources.get("ct", []), *work.sources.get("mr", [])]
+            if len(set(scans)) < len(scans):
+                self._fail(work, "Two of the patient's scans are the same file; give CT and MR, each once.")
+            for digest in set(scans):
+                owners.setdefault(digest, []).append(work)
+        for same in owners.values():
+            for work in same if len(same) > 1 else ():
+                self._fail(work, _duplicate(work.code, [other.code for other in same]))
+
+    def _do(self, work: _Work) -> None:
+        """All pairs of a patient, unless they are there."""
+        request = self._request(work)
+        record = self.records.get(work.code, {})
+        if record.get("status") == DONE and record.get("request") == request and self._is_there(record["pairs"]):
+            self.skipped.append(work.code)
+            self._tell("skipped", work)
+            return
+        where = {"ct": work.code}
+        with self.progress.stage(work.stages["read"], "reading CT and MR", **where) as advance:
+            scans = read_scans(work.patient, advance)
+        for warning in scans.warnings:
+            self.progress.warn(self._clean(warning, work), **where)
+        voxels = [hash_voxels(volume) for volume in (scans.ct, *scans.mrs)]
+        self._refuse_same_voxels(work, voxels)
+        made = self._make(work, scans)
+        self.writer.remove([e.id for e in self.writer.entries if e.patient == work.code and e.id not in _ids(made)])
+        for entry in made.entries:
+            self.writer.add(entry)
+        self.records[work.code] = {
+            "status": DONE,
+            "request": request,
+            "voxels": voxels,
+            "pairs": [entry.id for entry in made.entries],
+        }
+        if made.problem:  # the pairs stay, excluded, for a human to look at
+            raise _Untrusted(made.problem)
+        self.made.append(work.code)
+        self._tell("written", work)
+
+    def _make(self, work: _Work, scans):
+        """Turn what the maker tells into stages of the progress."""
+        with contextlib.ExitStack() as stack:
+            current, advance = "", None
+
+            def tell(name: str, fraction: float) -> None:
+                nonlocal current, advance
+                if name != current:
+                    stack.close()
+                    current = name
+                    stage = self.progress.stage(work.stages[name], WORDS[name], ct=work.code)
+                    advance = stack.enter_context(stage)
+                advance(fraction)
+
+            return make_pairs(self.out, work.code, scans, work.levels, work.sources, self.options, tell, self.cancelled)
+
+    def _attempt(self, work: _Work, step: Callable[[_Work], None]) -> None:
+        """Do a step; what goes wrong with one patient, in whatever way, must not stop the others."""
+        try:
+            step(work)
+        except (Cancelled, BrokenPipeError, OutputError):
+            raise
+        except _Untrusted as error:
+            self._fail(work, str(error), keep=True)
+        except CT2MRSynthError as error:
+            self._fail(work, str(error), error.for_records)
+        except MemoryError:
+            self._fail(work, "There is not enough memory; close other programs.")
+        except OSError as error:
+            self._fail(work, f"{error.strerror or type(error).__name__}: {Path(error.filename or 'a file').name}.")
+        except Exception as error:
+            self._fail(work, f"Unexpected {type(error).__name__}: {error}; please report it.")
+
+    def _fail(self, work: _Work, message: str, kept: str | None = None, keep: bool = False) -> None:
+        if work.code in self.failed:
+            return
+        message = self._clean(message, work)
+        self.failed[work.code] = message
+        record = self.records.get(work.code, {}) if keep else {"pairs": []}
+        self.records[work.code] = {**record, "status": FAILED, "error": self._clean(kept or message, work)}
+        if not keep:
+            self.writer.remove([entry.id for entry in self.writer.entries if entry.patient == work.code])
+        self.progress.fail(message, ct=work.code)
+
+    def _refuse_same_voxels(self, work: _Work, voxels: list[str]) -> None:
+        """The same image in another file, under another name or header."""
+        if len(set(voxels)) < len(voxels):
+            raise CT2MRSynthError("Two of the patient's scans are the same image; give CT and MR, each once.")
+        others = [code for code, record in self.records.items() if set(record.get("voxels", ())) & set(voxels)]
+        others = [code for code in others if code != work.code]
+        if others:
+            codes = [work.code, *others]
+            for code in others:
+                if code in self.made:
+                    self.made.remove(code)
+                if code in self.skipped:
+                    self.skipped.remove(code)
+                self._fail(_Work(Patient(code)), _duplicate(code, codes))
+            raise CT2MRSynthError(_duplicate(work.code, codes))
+
+    def _is_there(self, identifiers: Sequence[str]) -> bool:
+        """Whether all pairs are complete; those that another request had outdated are taken up again."""
+        entries = [self.writer.get(identifier) for identifier in identifiers]
+        if None in entries or not all(is_complete(self.out, entry) for entry in entries):
+            return False
+        for entry in entries:
+            self.writer.add(entry)
+        return True
+
+    def _request(self, work: _Work) -> str:
+        """All that the pairs of a patient depend on."""
+        boxes = [
+            [level.name, level.problem, level.disc_height, level.origin]
+            + (
+                []
+                if level.frame is None
+                else [part.tolist() for part in (level.frame.center, level.frame.axes, level.frame.extent)]
+            )
+            for level in work.levels
+        ]
+        options = {key: value for key, value in self.options.of_images().items() if key != "lateral_half_width"}
+        content = [__version__, work.sources, work.patient.days_apart, boxes, options]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def _divide(self, before: dict) -> None:
+        asked = {"split": list(self.options.split), "seed": self.options.seed}
+        if any(before.get(key, value) != value for key, value in asked.items()):
+            self.progress.warn(
+                "Patients stay on the sides they were put on before; for another split of all, build into a new folder."
+            )
+        self.writer.assign_splits(self.options.split, self.options.seed)
+
+    def _tell(self, status: str, work: _Work) -> None:
+        own = [entry for entry in self.writer.entries if entry.patient == work.code]
+        accepted = sum(entry.accepted for entry in own)
+        self.progress.result(
+            status,
+            {
+                "volume": f"{accepted} pairs accepted, {len(own) - accepted} not",
+                "pairs": len(own),
+                "accepted": accepted,
+            },
+            ct=work.code,
+        )
+
+    def _clean(self, text: str, work: _Work) -> str:
+        return without_folders(text, *work.paths, self.out / "x")
+
+    def _result(self) -> BuildResult:
+        from CT2MRSynthLib.pairset.audit import write_audit
+
+        entries = self.writer.entries
+        accepted = sum(entry.accepted for entry in entries)
+        return BuildResult(
+            self.out,
+            tuple(self.made),
+            tuple(self.skipped),
+            self.failed,
+            accepted,
+            len(entries) - accepted,
+            write_audit(self.out),
+        )
+
+
+class _Untrusted(CT2MRSynthError):
+    """The pairs of a patient are made, but none is to be used."""
+
+
+def _duplicate(code: str, codes: Sequence[str]) -> str:
+    others = " and ".join(sorted(other for other in codes if other != code))
+    return f"A scan of {code} is the same as one of {others}; keep it under one code, the one it belongs to."
+
+
+def _ids(made) -> set[str]:
+    return {entry.id for entry in made.entries}
+
+
+def _bytes_of(path: Path) -> int:
+    """Size of a file, or of all files below a folder; 0 where there is nothing."""
+    try:
+        files = [one for one in path.rglob("*") if one.is_file()] if path.is_dir() else [path]
+        return sum(one.stat().st_size for one in files)
+    except (OSError, ValueError):
+        return 0
