@@ -4,103 +4,133 @@ from __future__ import annotations
 
 import argparse
 
-SUMMARY = "train a generator on pairs of CT and T2 slices"
+SUMMARY = "train a generator on pairs of CT and MR slices"
 
 DESCRIPTION = """\
-Train a generator on a pair set (ct2mrsynth phantom --pairs makes simulated ones). Ctrl+C or SIGTERM ends the run after
-its current step, with a checkpoint; the same command with --resume goes on. RUN/bundle is the result, RUN/previews
-shows how it looks."""
+Train a generator on a pair set (ct2mrsynth pairs build makes one of scans, ct2mrsynth phantom --pairs a simulated one).
+Ctrl+C, SIGTERM or a file RUN/stop ends the run after its current step, with a checkpoint and exit status 0; the same
+command with --resume goes on, also after a power cut. RUN/bundle is the result, RUN/previews and RUN/losses.png show
+how it comes along, RUN/state.json and the JSON lines on standard output tell a program."""
+
+PRESETS = ("paper", "paper-short", "best", "fine-tune", "quick")
+
+#: Options that are settings of the same name.
+SETTINGS = (
+    "width",
+    "discriminator_width",
+    "steps",
+    "minutes",
+    "seed",
+    "batch",
+    "learning_rate",
+    "l1_weight",
+    "validation_pairs",
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.description = DESCRIPTION
-    parser.add_argument(
-        "--pairs", required=True, metavar="DIR", help="folder of the pair set; pairs added later are taken in"
-    )
+    parser.add_argument("--pairs", required=True, metavar="DIR", help="folder of the pair set; it must not change")
     parser.add_argument("--out", required=True, metavar="RUN", help="folder of the run")
-    parser.add_argument(
-        "--preset", default="best", choices=("paper", "paper-short", "best", "fine-tune", "quick"), help="default: best"
+    parser.add_argument("--resume", action="store_true", help="go on with the run in RUN, if there is one")
+    what = parser.add_argument_group("how to train")
+    what.add_argument("--preset", choices=PRESETS, help="default: best")
+    what.add_argument(
+        "--init", metavar="BUNDLE", help="start from its weights; with --preset fine-tune by default the bundle in use"
     )
-    parser.add_argument("--width", type=int, help="channels after the generator's first convolution")
-    parser.add_argument("--discriminator-width", type=int, help="same, of the discriminator")
-    parser.add_argument("--steps", type=int, help="generator updates in all")
-    parser.add_argument("--minutes", type=float, help="wall-clock limit in all, resumed runs included")
-    parser.add_argument("--seed", type=int, help="of weights, order and variation of the pairs")
-    parser.add_argument(
+    what.add_argument("--steps", type=int, metavar="N", help="updates in all; resumed runs may be given more")
+    what.add_argument("--minutes", type=float, metavar="M", help="wall-clock limit in all, resumed runs included")
+    what.add_argument("--width", type=int, metavar="W", help="channels after the generator's first convolution")
+    what.add_argument("--discriminator-width", type=int, metavar="W", help="same, of the discriminator")
+    what.add_argument("--batch", type=int, metavar="N", help="pairs a step, on each of several devices")
+    what.add_argument("--learning-rate", type=float, metavar="RATE", help="of both networks")
+    what.add_argument("--l1-weight", type=float, metavar="LAMBDA", help="weight of the mean absolute error")
+    what.add_argument("--seed", type=int, metavar="S", help="of weights, order and variation of the pairs")
+    what.add_argument(
         "--validation-pairs",
         type=int,
         metavar="N",
-        help="pairs held back for previews and the validation error; default: 20, of small sets a fifth",
+        help="pairs held back where the set names no validation patients; default: none of a set that is split, of "
+        "others a fifth, at most 20",
     )
-    parser.add_argument("--threads", type=int, help="CPU threads; default: torch's own choice")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
-    parser.add_argument("--name", default="CT2MRSynth lumbar T2", help="name in the model card")
-    parser.add_argument("--model-version", default="0.1.0", metavar="X.Y.Z", help="version in the model card")
-    parser.add_argument(
-        "--data-description", default="Training pairs of the user's own.", metavar="WORDS", help="for the model card"
-    )
-    parser.add_argument(
-        "--limit",
+    what.add_argument(
+        "--set",
         action="append",
         default=[],
-        metavar="SENTENCE",
-        help="a further limit for the model card; repeatable",
+        metavar="NAME=VALUE",
+        help="any other setting or number of the augmentation, as in the model card; repeatable",
     )
+    where = parser.add_argument_group("where and how safely")
+    where.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="default: auto")
+    where.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads; default: torch's own choice")
+    where.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="the same bits whenever it is repeated on this machine, interrupted or not (CPU); needs --steps",
+    )
+    where.add_argument("--checkpoint-steps", type=int, default=0, metavar="N", help="checkpoint every N steps")
+    where.add_argument(
+        "--checkpoint-minutes", type=float, default=5.0, metavar="M", help="and every M minutes (default: 5)"
+    )
+    card = parser.add_argument_group("for the model card")
+    card.add_argument("--name", default="CT2MRSynth lumbar T2", help="of the generator")
+    card.add_argument("--model-version", default="0.1.0", metavar="X.Y.Z", help="of the generator")
+    card.add_argument(
+        "--data-description", default="Training pairs of the user's own.", metavar="WORDS", help="of the pairs"
+    )
+    card.add_argument("--limit", action="append", default=[], metavar="SENTENCE", help="a further limit; repeatable")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what the arguments say; returns the exit status."""
-    from dataclasses import replace
     from pathlib import Path
 
-    from CT2MRSynthLib.errors import UsageError
-    from CT2MRSynthLib.training.pairs import held_back
-    from CT2MRSynthLib.training.settings import PRESETS
+    from CT2MRSynthLib.training.overrides import parse_assignments
 
-    changed = ("width", "discriminator_width", "steps", "minutes", "seed", "validation_pairs")
-    changes = {name: getattr(arguments, name) for name in changed if getattr(arguments, name) is not None}
-    if "minutes" in changes and "steps" not in changes:
-        changes["steps"] = 0
-    if "steps" in changes and "minutes" not in changes:
-        changes["minutes"] = 0.0
-    settings = replace(PRESETS[arguments.preset], **changes)
-    out = Path(arguments.out)
-    if (out / "checkpoint.pt").exists() and not arguments.resume:
-        raise UsageError(f"There is a run in {out} already; add --resume to go on with it, or give another folder.")
-    if arguments.validation_pairs is None:
-        settings = replace(settings, validation_pairs=held_back(arguments.pairs, settings.validation_pairs))
-    return _train(arguments, settings, out)
+    _check(arguments)
+    changes = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
+    changes |= parse_assignments(arguments.set)
 
+    from CT2MRSynthLib.training.launch import Request, train
 
-def _train(arguments: argparse.Namespace, settings, out) -> int:
-    import torch
-
-    from CT2MRSynthLib.modelcard import LIMITS, ModelCard
-    from CT2MRSynthLib.training.pairs import PairStore
-    from CT2MRSynthLib.training.trainer import Trainer, stop_on_signals
-
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    out.mkdir(parents=True, exist_ok=True)
-    card = ModelCard(
+    request = Request(
+        pairs=Path(arguments.pairs),
+        out=Path(arguments.out),
+        preset=arguments.preset or "",
+        changes=changes,
+        initial=Path(arguments.init) if arguments.init else None,
+        resume=arguments.resume,
+        deterministic=arguments.deterministic,
+        device=arguments.device,
+        threads=arguments.threads,
+        checkpoint_steps=arguments.checkpoint_steps,
+        checkpoint_minutes=arguments.checkpoint_minutes,
         name=arguments.name,
         version=arguments.model_version,
-        architecture={"name": "johnson-resnet", "width": settings.width, "blocks": settings.blocks},
-        ct_window=(0.0, 1.0),  # the trainer fills in the window it trains with
-        training_data={"description": arguments.data_description},
-        limits=(*LIMITS, *arguments.limit),
+        description=arguments.data_description,
+        limits=tuple(arguments.limit),
     )
-    pairs = PairStore(arguments.pairs, settings.validation_pairs)
-    trainer = Trainer(pairs, out, settings, card, report=_print)
-    stop_on_signals(trainer)
-    if arguments.resume:
-        trainer.resume()
-    trainer.run()
+    train(request, _print, signals=True)
     return 0
 
 
-def _print(event: dict) -> None:
-    import json
+def _check(arguments: argparse.Namespace) -> None:
+    from CT2MRSynthLib.errors import UsageError
 
-    print(json.dumps(event), flush=True)
+    for name, least in (("threads", 0), ("checkpoint_steps", 0), ("checkpoint_minutes", 0.01)):
+        if not getattr(arguments, name) >= least:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} is {getattr(arguments, name)}; give a number from {least:g}.")
+
+
+def _print(event: dict) -> None:
+    """A line of JSON; when nobody reads any more, the training goes on unheard."""
+    import json
+    import os
+    import sys
+
+    try:
+        print(json.dumps(event), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

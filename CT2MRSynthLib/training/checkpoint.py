@@ -22,7 +22,7 @@ DIGITS = hashlib.sha256().digest_size * 2
 
 def checkpoint_paths(folder: str | Path) -> list[Path]:
     """The checkpoints of a run, readable or not, the newest first."""
-    return sorted(Path(folder).glob("checkpoint-*.pt"), reverse=True)
+    return sorted(Path(folder).glob("checkpoint-[0-9]*.pt"), reverse=True)
 
 
 def save_checkpoint(folder: str | Path, state: dict) -> Path:

@@ -18,13 +18,14 @@ class Losses:
 
     Args:
         folder: Of the run; rows that are there are read.
-        upto: Rows of later steps are forgotten: they are not in the checkpoint from which the run goes on.
+        upto: Rows of later steps are removed: they are not in the checkpoint from which the run goes on.
     """
 
-    def __init__(self, folder: Path, upto: int = -1) -> None:
+    def __init__(self, folder: Path, upto: float = math.inf) -> None:
         self.path = Path(folder) / FILE
-        self.rows: list[dict[str, float]] = [row for row in _read(self.path) if row["step"] <= upto]
-        if self.rows or self.path.exists():
+        found = _read(self.path)
+        self.rows: list[dict[str, float]] = [row for row in found if row["step"] <= upto]
+        if len(self.rows) < len(found):
             write_text(self.path, _text(self.rows, header=True))
 
     def add(self, **values: float) -> None:

@@ -6,7 +6,7 @@ Events go to ``progress.jsonl`` and to a listener. Each has ``event``, ``time`` 
 ==========  ===========================================================================================================
 event       further fields
 ==========  ===========================================================================================================
-start       version, pairs, patients, validation_pairs, settings, preset, device, resumed
+start       version, pairs, patients, validation_pairs, settings, preset, deterministic, device, processes, resumed
 progress    fraction, l1, gan, discriminator (means since the last such event), learning_rate, rate (steps per second),
             seconds, seconds_left
 heartbeat   nothing; comes where nothing else was said for eight seconds
@@ -63,13 +63,17 @@ class RunFiles:
         self._listener, self._on_stop = listener, on_stop
         self._state: dict = {"status": "running", "step": 0, "steps": 0, "fraction": 0.0, "pid": os.getpid()}
         self._state |= {"seconds": 0.0, "seconds_left": None, "weights_sha256": None, "error": None}
-        self._guard = threading.RLock()
+        self._guard, self._voice = threading.Lock(), threading.Lock()  # a listener that is slow holds up no state
         self._over = threading.Event()
         self._said = self._written = time.monotonic()
         self._thread: threading.Thread | None = None
 
     def begin(self, **state) -> None:
-        """Write the first state and let the heart beat; a stop file and half-written files of before are removed."""
+        """Write the first state and let the heart beat; a stop file of before is removed.
+
+        Raises:
+            OutputError: The folder cannot be written.
+        """
         if not self.active:
             return
         (self.folder / STOP).unlink(missing_ok=True)
@@ -84,23 +88,21 @@ class RunFiles:
             self._state.update(state)
 
     def say(self, event: str, **fields) -> None:
-        """Tell an event. A full disk or a listener that has left does not end a training."""
+        """Tell an event. A full disk does not end a training."""
         if not self.active:
             return
-        with self._guard:
+        with self._voice:
             self._said = time.monotonic()
-            content = {"event": event, "time": round(time.time(), 3)}
-            content |= {"step": self._state["step"], "steps": self._state["steps"], **fields}
+            with self._guard:
+                place = {name: self._state[name] for name in ("step", "steps")}
+            content = {"event": event, "time": round(time.time(), 3), **place, **fields}
             try:
                 with open(self.folder / EVENTS, "a", encoding="utf-8") as file:
                     file.write(json.dumps(content) + "\n")
             except OSError:
                 pass
             if self._listener is not None:
-                try:
-                    self._listener(content)
-                except OSError:
-                    self._listener = None
+                self._listener(content)
 
     def warn(self, message: str) -> None:
         """Tell a warning."""
@@ -144,7 +146,7 @@ class RunFiles:
     def forget_after(self, step: int) -> None:
         """Remove events of steps that are not in the checkpoint from which the run goes on."""
         path = self.folder / EVENTS
-        with self._guard:
+        with self._voice:
             if self.active and path.exists():
                 lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
                 write_text(path, "".join(line + "\n" for line in lines if _step_of(line) <= step))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import threading
 import time
@@ -13,36 +12,25 @@ from pathlib import Path
 
 import torch
 
-from CT2MRSynthLib import __version__
 from CT2MRSynthLib.errors import CT2MRSynthError, OutputError
 from CT2MRSynthLib.modelcard import ModelCard
 from CT2MRSynthLib.training.batches import PairTensors
-from CT2MRSynthLib.training.checkpoint import checkpoint_paths, load_checkpoint, save_checkpoint, state_size
+from CT2MRSynthLib.training.checkpoint import load_checkpoint
 from CT2MRSynthLib.training.distributed import Context
-from CT2MRSynthLib.training.losses import FILE as LOSSES_FILE
-from CT2MRSynthLib.training.losses import Losses
-from CT2MRSynthLib.training.lossplot import write_plot
 from CT2MRSynthLib.training.pairs import PairStore
-from CT2MRSynthLib.training.result import FOLDER, filled_card, write_result
+from CT2MRSynthLib.training.records import Moment, Records
 from CT2MRSynthLib.training.runfiles import RunFiles
 from CT2MRSynthLib.training.settings import TrainingSettings
 from CT2MRSynthLib.training.step import TrainingStep
-from CT2MRSynthLib.training.validation import Validator
 
 #: Factor on the learning rate after a loss was not finite.
 LOWERED = 0.1
-
-#: Validation may take one part in so many of the time.
-VALIDATION_SHARE = 20
 
 #: Seconds between progress events, and until a checkpoint that found no room is tried again.
 REPORT_EVERY, TRY_AGAIN = 5.0, 60.0
 
 #: Steps between two moments at which several processes agree on the time and on stopping.
 AGREE_EVERY = 10
-
-#: Room beside checkpoints and bundle for tables, previews and the rest.
-SMALL_FILES = 32 * 2**20
 
 
 class Trainer:
@@ -85,28 +73,27 @@ class Trainer:
         checkpoint_minutes: float = 5.0,
         report_every: float = REPORT_EVERY,
     ) -> None:
-        self.pairs, self.out, self.settings, self.card = pairs, Path(out), settings, card
+        self.pairs, self.out, self.settings = pairs, Path(out), settings
         self.context = context or Context(device=torch.device(device))
-        self.device, self.deterministic, self.preset = self.context.device, deterministic, preset
-        self.initial_card = initial_card
+        self.deterministic, self.preset, self.initial_card = deterministic, preset, initial_card
         self.checkpoint_steps, self.checkpoint_seconds = checkpoint_steps, 60.0 * checkpoint_minutes
         self.report_every = report_every
-        self.training = TrainingStep(settings, self.device, plain, initial, self.context)
-        self.tensors = PairTensors(pairs, self.device, self.training.layout)
-        self.validator = Validator(pairs, settings, self.training, self.out)
+        self.training = TrainingStep(settings, self.context.device, plain, initial, self.context)
+        self.tensors = PairTensors(pairs, self.context.device, self.training.layout)
         self.files = RunFiles(self.out, report, self.context.is_first, self.request_stop)
-        self.losses = Losses(self.out) if self.context.is_first else None
-        self.step, self._reported_step, self.seconds, self.rate_factor = 0, 0, 0.0, 1.0
+        facts = {"preset": preset, "deterministic": deterministic, "device": str(self.context.device)}
+        facts["processes"] = self.context.world
+        written = (self.out, pairs, settings, self.training, card, facts, initial_card, self.files)
+        self.records = Records(*written) if self.context.is_first else None
+        self.step, self.seconds, self.rate_factor = 0, 0.0, 1.0
         self._resumed, self._stop, self._warnings = False, threading.Event(), pairs.warnings()
 
     def restore(self, state: dict) -> None:
         """Go on from the state of a checkpoint; what was told of later steps is forgotten."""
         self._load(state)
         self._resumed = True
-        if self.context.is_first:
-            self._forget_later_steps()
         if state["world"] != self.context.world:
-            self.warn(f"The run went on in {state['world']} processes and now does in {self.context.world}.")
+            self.warn(f"The run was made in {state['world']} processes and goes on in {self.context.world}.")
 
     def warn(self, sentence: str) -> None:
         """Tell a warning when the run begins."""
@@ -121,6 +108,11 @@ class Trainer:
         """Share of the run that is over."""
         return self.settings.fraction_done(self.step, self.seconds)
 
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step."""
+        return self.settings.learning_rate_at(self.fraction) * self.rate_factor
+
     def run(self) -> str:
         """Train until the limit or until asked to stop.
 
@@ -130,15 +122,16 @@ class Trainer:
         Raises:
             CT2MRSynthError: The run failed; the state says so too. Its checkpoints are kept.
         """
-        with _algorithms(self.deterministic, self.device):
+        with _algorithms(self.deterministic, self.context.device):
             try:
                 self.files.begin(step=self.step, steps=self.settings.steps, fraction=self.fraction)
                 status = self._trained()
-                self._end(status, seconds=round(self.seconds, 1))
+                self.context.barrier()
+                self.files.end(status, seconds=round(self.seconds, 1))
             except BaseException as error:
                 sentence = self._sentence(error)
                 with contextlib.suppress(OutputError):
-                    self._end("failed", error=sentence)
+                    self.files.end("failed", error=sentence)
                 if isinstance(error, Exception) and not isinstance(error, CT2MRSynthError):
                     raise CT2MRSynthError(sentence) from error
                 raise
@@ -150,11 +143,6 @@ class Trainer:
         self.training.update(ct, mr, self.learning_rate)
         self.step += 1
         self.files.update(step=self.step)
-
-    @property
-    def learning_rate(self) -> float:
-        """Of the next step."""
-        return self.settings.learning_rate_at(self.fraction) * self.rate_factor
 
     def state(self) -> dict:
         """What a checkpoint holds."""
@@ -173,8 +161,11 @@ class Trainer:
         }
 
     def _trained(self) -> str:
-        self._began = time.monotonic() - self.seconds
-        self._start()
+        self._set_clock()
+        if self.records:
+            self.records.start(self._moment(), self.state, self._resumed)
+        while self._warnings:
+            self.files.warn(self._warnings.pop(0))
         while True:
             self._train()
             status = "finished" if self.fraction >= 1.0 else "stopped"
@@ -204,123 +195,34 @@ class Trainer:
         save, report = now - self._saved >= self.checkpoint_seconds, now - self._reported >= self.report_every
         return now - self._began, save, report
 
-    def _start(self) -> None:
-        settings = {**self.settings.to_json(), "deterministic": self.deterministic}
-        self.files.say(
-            "start",
-            version=__version__,
-            pairs=len(self.pairs),
-            patients=self.pairs.subjects,
-            validation_pairs=len(self.pairs.validation),
-            preset=self.preset,
-            settings=settings,
-            device=str(self.device),
-            resumed=self._resumed,
-        )
-        while self._warnings:
-            self.files.warn(self._warnings.pop(0))
-        if self.context.is_first and not checkpoint_paths(self.out):
-            state = self.state()
-            self._check_room(state)
-            self._tell_checkpoint(save_checkpoint(self.out, state))
-            if self.initial_card:
-                self.losses.add(step=0, validation_mae=self._validate())
-
-    def _check_room(self, state: dict) -> None:
-        """Refuse a disk too full for the checkpoints kept, the one being written, and the bundle likewise."""
-        needed = 3 * state_size(state) + 2 * state_size(self.training.result_weights()) + SMALL_FILES
-        free = shutil.disk_usage(self.out).free
-        if free < needed:
-            raise OutputError(
-                f"The run needs {needed / 2**20:.0f} MB in {self.out} for its checkpoints and there are "
-                f"{free / 2**20:.0f} MB; free some space or choose another folder."
-            )
-
     def _check_in(self, save: bool, status: str = "running") -> bool:
         """Look at the losses, tell them and, if wanted, save; False where the run had to step back instead."""
         if self.context.any(not self.training.finite()):
             self._step_back()
             return False
-        losses = self.training.losses()
-        if self.context.is_first:
+        losses, took = self.training.losses(), time.monotonic() - self._reported
+        if self.records:
             if save:
                 self._save(last=status != "running")
-            mae = None
-            if save and self.validator.is_due(self.seconds, VALIDATION_SHARE, status):
-                mae = self._validate()
-            self._report(losses, mae)
-            if save:
-                self._write_result(mae, last=status != "running")
+            self.records.report(self._moment(), losses, took, save, status)
         self._reported = time.monotonic()
         return True
 
     def _save(self, last: bool) -> None:
-        """Write a checkpoint; a full disk ends only the last one, for a later one may find room again."""
+        """Write a checkpoint; a full disk ends only the last one, for another may find room again."""
         self._saved = time.monotonic()
         try:
-            self._tell_checkpoint(save_checkpoint(self.out, self.state()))
+            self.records.checkpoint(self.state())
         except OutputError as error:
             if last:
                 raise
             self._saved += TRY_AGAIN - self.checkpoint_seconds
             self.files.warn(f"The checkpoint of step {self.step} was not written: {error} The training goes on.")
 
-    def _tell_checkpoint(self, path: Path) -> None:
-        self.files.say("checkpoint", file=path.name)
-
-    def _validate(self) -> float | None:
-        """Look at the cases held back; the error where there are any."""
-        try:
-            mae = self.validator.run(self.step, self.seconds)
-        except OutputError as error:
-            self.files.warn(f"The previews were not written: {error}")
-            return None
-        if mae is not None:
-            self.files.say("validation", mae=round(mae, 3), pairs=len(self.pairs.validation))
-        return mae
-
-    def _report(self, losses: dict, mae: float | None) -> None:
-        now, steps = time.monotonic(), self.step - self._reported_step
-        if steps > 0:
-            rate = steps / max(now - self._reported, 1e-6)
-            seconds = round(self.seconds, 1)
-            left = self._seconds_left(rate)
-            self.files.update(fraction=round(self.fraction, 6), seconds=seconds, seconds_left=left)
-            told = {name: round(value, 5) for name, value in losses.items()}
-            rates = {"learning_rate": self.learning_rate, "rate": round(rate, 4)}
-            self.files.say(
-                "progress", fraction=round(self.fraction, 4), **told, **rates, seconds=seconds, seconds_left=left
-            )
-            self.losses.add(
-                step=self.step, seconds=seconds, learning_rate=self.learning_rate, **told, validation_mae=mae
-            )
-            self._reported_step = self.step
-
-    def _seconds_left(self, rate: float) -> float:
-        by_steps = (self.settings.steps - self.step) / rate if self.settings.steps > 0 else float("inf")
-        by_time = 60.0 * self.settings.minutes - self.seconds if self.settings.minutes > 0 else float("inf")
-        return round(max(0.0, min(by_steps, by_time)), 1)
-
-    def _write_result(self, mae: float | None, last: bool) -> None:
-        known = {"preset": self.preset, "step": self.step, "seconds": round(self.seconds, 1)}
-        known |= {"deterministic": self.deterministic, "device": str(self.device), "processes": self.context.world}
-        known["initial_sha256"] = self.initial_card.weights["sha256"] if self.initial_card else None
-        metrics = self.validator.metrics(mae)
-        card = filled_card(self.card, self.settings, self.pairs, known, metrics, self.initial_card)
-        try:
-            bundle = write_result(self.out / FOLDER, self.training.result_weights(), card)
-            self.files.update(weights_sha256=bundle.sha256)
-            write_plot(self.losses, self.out / LOSSES_FILE.replace(".csv", ".png"), self.settings.steps)
-            self.files.write_state()
-        except OutputError as error:
-            if last:
-                raise
-            self.files.warn(f"Bundle, plot or state were not written: {error} The training goes on.")
-
     def _step_back(self) -> None:
         """Return to the last checkpoint and lower the rate; the second time, give up."""
-        step, first = self.step, self.context.is_first
-        state = self.context.from_first(load_checkpoint(self.out)[0] if first else None)
+        step = self.step
+        state = self.context.from_first(load_checkpoint(self.out)[0] if self.records else None)
         if state["rate_factor"] < 1.0:
             raise CT2MRSynthError(
                 f"The training diverged again before step {step}: a loss is not finite, although the learning rate was "
@@ -328,31 +230,27 @@ class Trainer:
                 "a new run with a lower --learning-rate."
             )
         self._load(state)
-        self.rate_factor, self._began = LOWERED, time.monotonic() - self.seconds
-        if first:
-            self._forget_later_steps()
-            self.files.warn(
-                f"A loss was not finite before step {step}; the training went back to step {self.step} and goes on "
-                f"with {LOWERED:g} of the learning rate."
-            )
+        self._set_clock()
+        self.rate_factor = LOWERED
+        self.files.warn(
+            f"A loss was not finite before step {step}; the training went back to step {self.step} and goes on with "
+            f"{LOWERED:g} of the learning rate."
+        )
+        if self.records:
             self._save(last=False)
 
     def _load(self, state: dict) -> None:
         self.training.load_state_dict(state["training"])
         self.step, self.seconds, self.rate_factor = state["step"], state["seconds"], state["rate_factor"]
-        self._reported_step = self.step
         self.files.update(step=self.step)
+        if self.records:
+            self.records.forget_after(self.step)
 
-    def _forget_later_steps(self) -> None:
-        """Of events, losses and previews."""
-        self.files.forget_after(self.step)
-        self.losses = Losses(self.out, upto=self.step)
-        self.validator.forget_after(self.step)
+    def _set_clock(self) -> None:
+        self._began = time.monotonic() - self.seconds
 
-    def _end(self, status: str, **fields) -> None:
-        if status != "failed":
-            self.context.barrier()
-        self.files.end(status, **fields)
+    def _moment(self) -> Moment:
+        return Moment(self.step, self.seconds, self.fraction, self.learning_rate)
 
     def _sentence(self, error: BaseException) -> str:
         if isinstance(error, CT2MRSynthError):
