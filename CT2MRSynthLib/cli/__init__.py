@@ -1,9 +1,9 @@
 """The command ``ct2mrsynth``.
 
 Each subcommand is a module with ``SUMMARY``, ``configure(parser)`` and ``run(arguments)``. One that has subcommands of
-its own, such as ``pairs``, has ``DESCRIPTION`` and ``COMMANDS`` instead of the two functions, and for each of them a module
-``pairs_<name>``. Only the chosen ones are imported, and none imports anything heavy before its work begins, so that
-``--help`` answers at once.
+its own, such as ``pairs``, has ``DESCRIPTION`` and ``COMMANDS`` instead of the two functions, and for each of them a
+module ``pairs_<name>``. Only the chosen ones are imported, and none imports anything heavy before its work begins, so
+that ``--help`` answers at once.
 """
 
 from __future__ import annotations

@@ -13,9 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "ids", metavar="ID", nargs="+", help="pairs; 'P01_*' stands for all whose identifiers begin with P01_"
     )
-    parser.add_argument(
-        "--reviewer", required=True, metavar="CODE", help="who decides: a code such as AB, never a name"
-    )
+    parser.add_argument("--reviewer", required=True, metavar="CODE", help="who decides: a code such as AB, no name")
     parser.add_argument("--note", default="", metavar="TEXT", help="why; nothing that names a patient")
 
 
@@ -24,8 +22,6 @@ def run(arguments: argparse.Namespace, status: str = "accepted") -> int:
     from CT2MRSynthLib.pairset.decisions import decide
 
     for entry in decide(arguments.pairs, arguments.ids, status, arguments.reviewer, arguments.note):
-        print(
-            f"{entry.id} {entry.decision.status} by {entry.decision.reviewer}"
-            + (f", {entry.split}" * bool(entry.split))
-        )
+        side = f", {entry.split}" if entry.split else ""
+        print(f"{entry.id} {entry.decision.status} by {entry.decision.reviewer}{side}")
     return 0

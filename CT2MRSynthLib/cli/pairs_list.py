@@ -16,9 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pairs", metavar="PAIRS", help="folder of the pair set")
     parser.add_argument("--status", choices=STATUSES, help="only pairs of this status")
     parser.add_argument("--split", choices=SPLITS, help="only pairs of this side")
-    parser.add_argument(
-        "--json", action="store_true", help="print JSON: counts, and the pairs as the manifest has them"
-    )
+    parser.add_argument("--json", action="store_true", help="print counts, and pairs as in the manifest, as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -185,8 +185,8 @@ def read_manifest(folder: str | Path) -> PairSet:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(
-            f"There is no pair set in {folder}: it has no {MANIFEST}; make one, for example with ct2mrsynth phantom "
-            "--pairs."
+            f"There is no pair set in {folder}: it has no {MANIFEST}; make one with ct2mrsynth pairs "
+            "build, or a simulated one with ct2mrsynth phantom --pairs."
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or "no JSON"

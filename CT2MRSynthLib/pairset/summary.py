@@ -15,9 +15,9 @@ def summary(found: PairSet) -> dict:
     """Counts of a set, ready for JSON.
 
     Returns:
-        ``simulated``; ``sequences``; ``patients``; ``count`` of pairs; pairs by ``statuses``; pairs that are not used by
-        ``reasons`` (see ``reason_of``); ``splits``, by side the ``patients`` with accepted pairs and these ``pairs``;
-        ``outdated``, pairs of an earlier run.
+        ``simulated``; ``sequences``; ``patients``; ``count`` of pairs; pairs by ``statuses``; by ``reasons`` the pairs
+        that are not used (see ``reason_of``); ``splits``, by side the ``patients`` with accepted pairs and these
+        ``pairs``; ``outdated``, pairs of an earlier run.
     """
     accepted = [entry for entry in found.pairs if entry.accepted]
     statuses = Counter(entry.decision.status for entry in found.pairs)
@@ -40,12 +40,12 @@ def sentence(found: PairSet) -> str:
     counts = summary(found)
     statuses = ", ".join(f"{number} {status}" for status, number in counts["statuses"].items())
     sides = ", ".join(
-        f"{side} {one['pairs']} of {_counted(one['patients'], 'patient')}"
+        f"{side} {one['pairs']} of {counted(one['patients'], 'patient')}"
         for side, one in counts["splits"].items()
         if one["pairs"] and side != NO_SIDE
     )
     kind = "SIMULATED. " if found.simulated else ""
-    head = f"{kind}{_counted(counts['count'], 'pair')} of {_counted(counts['patients'], 'patient')}: {statuses}."
+    head = f"{kind}{counted(counts['count'], 'pair')} of {counted(counts['patients'], 'patient')}: {statuses}."
     return head + (f" Accepted, by side: {sides}." if sides else " Not split.")
 
 
@@ -72,5 +72,6 @@ def reason_of(entry: PairEntry) -> str:
     return ", ".join(failed_checks(entry)) or entry.decision.reason or "no reason given"
 
 
-def _counted(number: int, word: str) -> str:
+def counted(number: int, word: str) -> str:
+    """A number of things in words."""
     return f"{number} {word}" + ("" if number == 1 else "s")
