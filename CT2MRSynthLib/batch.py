@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from CT2MRSynthLib import __version__, picture, provenance, report
+from CT2MRSynthLib.bundle import in_use
 from CT2MRSynthLib.errors import Cancelled, CT2MRSynthError, OutputError
 from CT2MRSynthLib.frame import DiscFrame
 from CT2MRSynthLib.job import Job, Task, file_part
@@ -97,6 +98,7 @@ class _Run:
         self.report["cts"] = [ct.entry for ct in cts]
         for warning in self.job.warnings:
             self.progress.warn(warning)
+        self._tell_what_is_in_use()
         self._tell_device_warnings()
         try:
             for ct in cts:
@@ -327,6 +329,13 @@ class _Run:
         for box in left:
             box.entry["error"] = kept
         self.progress.fail(message, boxes=len(left), ct=ct.name)
+
+    def _tell_what_is_in_use(self) -> None:
+        """Another model than the one that was let in is used only with a warning."""
+        note = "" if self.job.options.bundle else in_use()[1]
+        if note:
+            self.report["warnings"].append(self._clean(note))
+            self.progress.warn(note)
 
     def _tell_device_warnings(self) -> None:
         """What the synthesizer had to say since the last time, such as that it fell back to the CPU."""

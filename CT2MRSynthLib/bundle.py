@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import warnings
 from dataclasses import dataclass, replace
@@ -15,6 +16,12 @@ from CT2MRSynthLib.modelcard import ModelCard, read_card, write_card
 
 WEIGHTS_FILE = "weights.pt"
 ENVIRONMENT = "CT2MRSYNTH_BUNDLES"
+
+#: Environment variable with the user's own folder, in place of ``~/.ct2mrsynth``.
+HOME = "CT2MRSYNTH_HOME"
+
+#: In the user's own folder: which bundle is in use, written by ``evaluation.gate``.
+IN_USE_FILE = "in_use.json"
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,50 @@ def save_bundle(path: str | Path, state_dict: dict, card: ModelCard, half: bool 
 
 
 def default_bundle_path() -> Path:
+    """The bundle in use: the one let in through the gate, otherwise ``shipped_bundle_path``.
+
+    A bundle in use that is missing or broken stops nobody's work; ``in_use`` tells what is wrong with it.
+
+    Raises:
+        BundleError: There is none of either.
+    """
+    return in_use()[0] or shipped_bundle_path()
+
+
+def in_use() -> tuple[Path | None, str]:
+    """The bundle that was let in through the gate, checked, and a note for the user where it cannot be used.
+
+    Returns:
+        Its folder, None where there is none or it cannot be used; and why it cannot, otherwise empty.
+    """
+    path = home_folder() / IN_USE_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        name, wanted = content["bundle"], content["sha256"]
+        if Path(name).name != name or not isinstance(wanted, str):
+            raise ValueError("it names no bundle")
+        bundle = check_bundle(home_folder() / "bundles" / name)
+        if bundle.sha256 != wanted:
+            raise BundleError(f"The bundle {bundle.path} is not the one that was let in.")
+    except FileNotFoundError:
+        return None, ""
+    except CT2MRSynthError as error:
+        problem = str(error)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        problem = f"{path} cannot be read."
+    else:
+        return bundle.path, ""
+    way_out = "The bundle that came with the software is used; choose one with ct2mrsynth use, or --default."
+    return None, f"The bundle in use cannot be used: {problem} {way_out}"
+
+
+def home_folder() -> Path:
+    """The user's own folder: ``CT2MRSYNTH_HOME``, otherwise ``~/.ct2mrsynth``; it need not exist."""
+    named = os.environ.get(HOME, "")
+    return Path(named).expanduser() if named else Path.home() / ".ct2mrsynth"
+
+
+def shipped_bundle_path() -> Path:
     """The newest usable bundle in ``Resources/Models``; preliminary ones only when there is nothing better.
 
     Raises:
@@ -122,12 +173,12 @@ def default_bundle_path() -> Path:
 def bundle_folders(extra: str | Path | None = None) -> list[Path]:
     """Folders in which bundles are looked for: ``extra``, the user's own, and those that came with the software.
 
-    The user's own are in the environment variable CT2MRSYNTH_BUNDLES (several: separated as in PATH) and in
-    ``~/.ct2mrsynth/bundles``.
+    The user's own are in the environment variable CT2MRSYNTH_BUNDLES (several: separated as in PATH) and in ``bundles``
+    of ``home_folder``.
     """
     named = [part for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if part]
     folders = ([Path(extra)] if extra else []) + [Path(part).expanduser() for part in named]
-    folders += [Path.home() / ".ct2mrsynth" / "bundles", *_resource_folders()]
+    folders += [home_folder() / "bundles", *_resource_folders()]
     return [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
 
 

@@ -19,18 +19,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what the arguments say; returns the exit status."""
-    from CT2MRSynthLib.bundle import check_bundle, default_bundle_path, list_bundles, load_bundle
+    import sys
 
+    from CT2MRSynthLib.bundle import check_bundle, default_bundle_path, in_use, list_bundles, load_bundle
+
+    if note := in_use()[1]:
+        print(f"ct2mrsynth: {note}", file=sys.stderr)
     if arguments.list:
-        _print_list(list_bundles(arguments.bundle), arguments.json)
+        _print_list(list_bundles(arguments.bundle), _used(), arguments.json)
         return 0
     path = Path(arguments.bundle) if arguments.bundle else default_bundle_path()
     bundle = check_bundle(path) if arguments.quick else load_bundle(path)
     if arguments.json:
         _print_json(bundle.card.to_json())
     else:
-        _print_card(bundle, "card and hash" if arguments.quick else "card, hash, and weights as the card says")
+        checked = "card and hash" if arguments.quick else "card, hash, and weights as the card says"
+        _print_card(bundle, checked, bundle.path == _used())
     return 0
+
+
+def _used() -> Path | None:
+    """The bundle in use, if there is one."""
+    from CT2MRSynthLib.bundle import default_bundle_path
+    from CT2MRSynthLib.errors import BundleError
+
+    try:
+        return default_bundle_path()
+    except BundleError:
+        return None
 
 
 def _print_json(values) -> None:
@@ -39,20 +55,24 @@ def _print_json(values) -> None:
     print(json.dumps(values, indent=2))
 
 
-def _print_list(bundles, as_json: bool) -> None:
+def _print_list(bundles, used: Path | None, as_json: bool) -> None:
     if as_json:
-        _print_json([{"path": str(bundle.path), "title": bundle.card.title} for bundle in bundles])
+        _print_json([{"path": str(one.path), "title": one.card.title, "in_use": one.path == used} for one in bundles])
         return
     for bundle in bundles:
-        print(f"{bundle.card.title:40}  {bundle.path}")
+        print(f"{'*' if bundle.path == used else ' '} {bundle.card.title:40}  {bundle.path}")
+    if used is not None:
+        print("* in use")
 
 
-def _print_card(bundle, checked: str) -> None:
+def _print_card(bundle, checked: str, used: bool) -> None:
     card = bundle.card
     data, architecture = card.training_data, card.architecture
     counts = ", ".join(f"{data[name]} {name}" for name in ("subjects", "pairs") if data.get(name))
     lines = [
         ("bundle", bundle.path),
+        ("in use", "yes" if used else "no"),
+        *(("let in", line) for line in _admission(card.admission)),
         ("model", card.title),
         ("sequence", card.sequence),
         ("architecture", f"{architecture['name']}, width {architecture['width']}, {architecture['blocks']} blocks"),
@@ -82,3 +102,18 @@ def _span(span) -> str:
 def _metrics(metrics: dict) -> str:
     values = ", ".join(f"{name} {value:g}" for name, value in metrics.get("values", {}).items())
     return f"{values} ({metrics.get('protocol', 'protocol not recorded')})" if values else "not measured"
+
+
+def _admission(admission: dict) -> list[str]:
+    """How the bundle passed the gate; nothing where it did not."""
+    if not admission:
+        return []
+    by = f", by {admission['reader']}" if admission.get("reader") else ""
+    lines = [f"{admission.get('date_utc', '')}{by}, through {admission.get('by', 'unknown')}"]
+    if admission.get("reason"):
+        lines.append(f"reason: {admission['reason']}")
+    verdict = admission.get("verdict") or {}
+    if verdict:
+        against = (verdict.get("against") or {}).get("title", "unknown")
+        lines.append(f"verdict: {verdict.get('verdict')} (A: {against})")
+    return lines

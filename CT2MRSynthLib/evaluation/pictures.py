@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from CT2MRSynthLib.evaluation.compare import Case, Comparison
 
 #: Pixels of the longer edge of a slice on a sheet.
-EDGE = 340
+EDGE = 384
 
 #: Grey levels of difference that the brightest color stands for; more looks the same.
 LARGEST = 100
@@ -48,24 +48,25 @@ def chosen(comparison: Comparison) -> dict[str, Case]:
     return {name: result[name] for name in places if name in result}
 
 
-def sheet(case: Case, name: str, titles: tuple[str, str]) -> Image:
+def sheet(case: Case, name: str, titles: tuple[str, str], simulated: bool = False) -> Image:
     """CT, real MR, A and B of one slice side by side; below them how far A and B are from the real MR.
 
     Args:
         case: The slice.
         name: "best", "median" or "worst".
         titles: Names of A and B.
+        simulated: Whether the slice to be reached is itself simulated.
     """
     from PIL import Image as Pillow
 
     low, high = WINDOW
     window = np.clip((case.ct.astype(float) - low) / (high - low) * 255, 0, 255).astype(np.uint8)
     errors = [_colored(np.abs(image.astype(int) - case.real)) for image in (case.a, case.b)]
-    sequence = case.entry.sequence
+    sequence, real = case.entry.sequence, "Simulated" if simulated else "Real"
     top = [_panel(window, case), _panel(case.real, case), *(_panel(image, case, True) for image in (case.a, case.b))]
     below = [_panel(error, case, True) for error in errors]
     width, height = top[0].size
-    captions = [f"CT   {low:g} to {high:g} HU", f"Real {sequence}", f"A   {titles[0]}", f"B   {titles[1]}"]
+    captions = [f"CT   {low:g} to {high:g} HU", f"{real} {sequence}", f"A   {titles[0]}", f"B   {titles[1]}"]
     maes = ("", "", f"|A - real|   mean {case.mae_a:.1f}", f"|B - real|   mean {case.mae_b:.1f}")
     head, line = 50, 26
     size = (4 * (width + MARGIN) + MARGIN, head + 2 * (line + height + MARGIN))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,19 @@ from CT2MRSynthLib.errors import InputError
 from CT2MRSynthLib.evaluation import hu_lookup
 from CT2MRSynthLib.evaluation.selection import Seen, Selection, seen_by_bundle, seen_of_entries, training_pairs
 from CT2MRSynthLib.greylevels import CTWindow, to_grey_levels
+from CT2MRSynthLib.modelcard import ModelCard
 from CT2MRSynthLib.pairset import PairEntry, PairSet, read_pair
+from CT2MRSynthLib.provenance import canonical, text_sha256
 
 #: What stands for a bundle's folder where the mapping from local HU is meant.
 HU_LOOKUP = "hu-lookup"
 
 Advance = Callable[[float], None]
+
+
+def card_sha256(card: ModelCard) -> str:
+    """SHA-256 in hex of a card without how it was let in: window and architecture change images as weights do."""
+    return text_sha256(canonical(replace(card, admission={}).to_json()))
 
 
 class BundleSide:
@@ -75,6 +83,7 @@ class BundleSide:
             "title": self.title,
             "sequence": card.sequence,
             "sha256": self.bundle.sha256,
+            "card_sha256": card_sha256(card),
             "computed_on": getattr(self, "_computed_on", None),
         }
 

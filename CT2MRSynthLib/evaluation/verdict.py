@@ -90,7 +90,7 @@ def write_verdict(comparison: Comparison, out: str | Path) -> dict:
     images = {PLOT_FILE: pictures.plot(comparison)}
     titles = (comparison.a.title, comparison.b.title)
     for name, case in pictures.chosen(comparison).items():
-        images[f"{name}.png"] = pictures.sheet(case, name, titles)
+        images[f"{name}.png"] = pictures.sheet(case, name, titles, comparison.simulated)
     for name in ("best", "median", "worst"):  # of an earlier verdict on more patients
         if f"{name}.png" not in images:
             (out / f"{name}.png").unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """What all tests share: the package on the path, real data where present, a real MRML scene."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 for folder in (ROOT, Path(__file__).resolve().parent):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
+
+# Whoever runs the tests may have let a bundle of his own in; tests and the processes they start use the shipped one.
+os.environ["CT2MRSYNTH_HOME"] = str(ROOT / "no-user-here")
 
 # A shell's background job ignores Ctrl+C and so would the processes it starts: those that tests interrupt must not.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -205,7 +205,8 @@ def test_info_shows_checks_and_lists(a_bundle, tmp_path, capsys):
     assert main(["info", str(a_bundle.path), "--json"]) == 0
     assert ModelCard.from_json(json.loads(capsys.readouterr().out)) == a_bundle.card
     assert main(["info", "--list", "--json", str(tmp_path)]) == 0
-    assert json.loads(capsys.readouterr().out)[0] == {"path": str(a_bundle.path), "title": a_bundle.card.title}
+    listed = json.loads(capsys.readouterr().out)
+    assert listed[0] == {"path": str(a_bundle.path), "title": a_bundle.card.title, "in_use": False}
     a_bundle.weights_path.write_bytes(b"")
     assert main(["info", str(a_bundle.path)]) == 3
     assert "altered or is incomplete" in capsys.readouterr().err
