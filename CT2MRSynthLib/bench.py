@@ -53,7 +53,7 @@ def measure_inference(bundle, device: str = "auto", precision: str = "auto", rep
         return synthesizer.run(grey)
 
     difference = float(np.abs(plain().astype(float) - fast()).mean())
-    seconds = _take_turns([fast, plain], repetitions)
+    seconds = take_turns([fast, plain], repetitions)
     return {
         "inference_ratio": round(seconds[0] / seconds[1], 4),
         "inference_ms": round(1e3 * seconds[0], 2),
@@ -164,7 +164,8 @@ def _test_slice():
     return np.clip(waves + rng.normal(0, 8, waves.shape), 0, 255).astype(np.uint8)[None]
 
 
-def _take_turns(functions: list, repetitions: int) -> list[float]:
+def take_turns(functions: list, repetitions: int) -> list[float]:
+    """Seconds of the fastest of several calls of each function, one function after the other each time."""
     fastest = [float("inf")] * len(functions)
     for _ in range(repetitions):
         for place, function in enumerate(functions):

@@ -10,7 +10,9 @@ SUMMARY = "measure speed and memory"
 DESCRIPTION = """\
 Measure on this machine: the synthesizer against the same network run plainly (milliseconds a slice and their ratio),
 the start of the program, and a whole run from a CT to volumes on disk. Without --ct, a simulated CT is made first.
-With --phantom, measure instead how fast pairs and a whole subject are simulated, against a fixed computation."""
+With --phantom, measure instead how fast pairs and a whole subject are simulated, against a fixed computation; with
+--training, one training step against the same step run plainly; with --registration, how fast a CT and an MR are
+registered. None of these three needs a model bundle."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ct", metavar="PATH", type=Path, help="CT for the whole run")
     parser.add_argument("--roi", metavar="BOX", type=Path, nargs="+", action="extend", help="its crop boxes")
     parser.add_argument("--phantom", action="store_true", help="time the simulation instead; needs no model bundle")
+    parser.add_argument("--training", action="store_true", help="time a training step instead; --width 64 by default")
+    parser.add_argument("--registration", action="store_true", help="time the registration instead")
     parser.add_argument("--no-run", action="store_true", help="leave out the whole run; with --phantom: the subject")
 
 
@@ -38,15 +42,35 @@ def run(arguments: argparse.Namespace) -> int:
 
     if bool(arguments.ct) != bool(arguments.roi):
         raise UsageError("A CT and its boxes belong together: give both --ct and --roi, or neither.")
-    if arguments.phantom:
-        from CT2MRSynthLib.benchphantom import measure_phantom
-
-        _show(measure_phantom(subject=not arguments.no_run), arguments.json)
+    special = _measure_special(arguments)
+    if special is not None:
+        _show(special, arguments.json)
         return 0
     bundle = check_bundle(arguments.bundle or default_bundle_path()) if _needs_bundle(arguments) else None
     with tempfile.TemporaryDirectory(prefix="ct2mrsynth-bench-") as folder:
         _show(_measure(arguments, bundle, Path(folder)), arguments.json)
     return 0
+
+
+def _measure_special(arguments: argparse.Namespace) -> dict | None:
+    """What is asked for instead of the synthesizer, or None."""
+    if sum((arguments.phantom, arguments.training, arguments.registration)) > 1:
+        from CT2MRSynthLib.errors import UsageError
+
+        raise UsageError("Only one of --phantom, --training and --registration can be measured at a time.")
+    if arguments.phantom:
+        from CT2MRSynthLib.benchphantom import measure_phantom
+
+        return measure_phantom(subject=not arguments.no_run)
+    if arguments.training:
+        from CT2MRSynthLib.benchtraining import measure_training
+
+        return measure_training(64 if arguments.width is None else arguments.width, arguments.device)
+    if arguments.registration:
+        from CT2MRSynthLib.benchregistration import measure_registration
+
+        return measure_registration()
+    return None
 
 
 def _needs_bundle(arguments: argparse.Namespace) -> bool:
@@ -86,6 +110,9 @@ WORDS = {
     "subject_voxels": "its voxels",
     "subject_mr_s": "its five T2 stacks, seconds",
     "subject_ratio": "both, ratio to the computation",
+    "training_ms": "milliseconds a training step",
+    "training_reference_ms": "the same step run plainly",
+    "training_ratio": "ratio",
 }
 
 
@@ -97,6 +124,6 @@ def _show(values: dict, as_json: bool) -> None:
         return
     if "device" in values:
         print(f"{values['device']}; generator of width {values['width']}")
-    for key, words in WORDS.items():
-        if key in values:
-            print(f"{words:30} {values[key]}")
+    for key, value in values.items():
+        if key not in ("device", "width"):
+            print(f"{WORDS.get(key, key.replace('_', ' ')):30} {value}")

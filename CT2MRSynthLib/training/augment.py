@@ -71,11 +71,6 @@ def apply(variation: Variation, ct: torch.Tensor, mr: torch.Tensor) -> tuple[tor
     Returns:
         Both images, float32.
     """
-    if isinstance(ct, np.ndarray):  # of the trainer before PairTensors
-        import torch
-
-        varied = apply(variation, *(torch.from_numpy(image.astype(np.float32)) for image in (ct, mr)))
-        return tuple(image.numpy() for image in varied)
     if variation.flip:
         ct, mr = ct.flip(-1), mr.flip(-1)
     if variation.rotation or variation.scale != 1.0 or any(variation.shift):
