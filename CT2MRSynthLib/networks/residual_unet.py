@@ -4,11 +4,35 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from CT2MRSynthLib.networks.layers import LastConvolution
 
 #: The sum of a block is multiplied by this before it is added (Lim et al. 2017), so that many blocks stay stable.
 RESIDUAL_SCALE = 0.2
+
+#: Grey levels -1 .. 1 at which a pixel's share in a channel peaks: under the usual window -200, -137, ... 600 HU, denser
+#: where soft tissues lie.
+KNOTS = (-1.0, -0.85, -0.75, -0.65, -0.55, -0.45, -0.37, -0.30, -0.22, -0.1, 0.1, 0.4, 0.7, 1.0)
+
+
+class GreyShares(nn.Module):
+    """Grey level to hat functions: in how far a pixel is as dense as each knot; together they sum to one.
+
+    A linear layer on these is any piecewise linear curve of the grey level. So the mapping from HU alone, which a plain
+    first convolution has to approach through many layers, is there from the start.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        knots = torch.tensor(KNOTS)
+        self.register_buffer("knots", knots[1:].view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("gaps", (knots[1:] - knots[:-1]).view(1, -1, 1, 1), persistent=False)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Map (n, 1, h, w), -1 .. 1, to (n, knots, h, w)."""
+        risen = ((image.float() - self.knots + self.gaps) / self.gaps).clamp(0.0, 1.0)  # one step per gap
+        return functional.pad(risen, (0, 0, 0, 0, 1, 0), value=1.0) - functional.pad(risen, (0, 0, 0, 0, 0, 1))
 
 
 class PlainBlock(nn.Module):
@@ -50,7 +74,8 @@ class ResidualUNet(nn.Module):
     def __init__(self, width: int = 64, blocks: int = 9) -> None:
         super().__init__()
         self.width, self.blocks = width, blocks
-        self.stage_full = _step(1, width, 5)
+        self.shares = GreyShares()
+        self.stage_full = _step(len(KNOTS), width, 5)
         self.stage_half = nn.Sequential(_step(width, 2 * width, 3, stride=2), PlainBlock(2 * width))
         self.stage_quarter = _step(2 * width, 4 * width, 3, stride=2)
         self.residual = nn.Sequential(*(PlainBlock(4 * width, 4 if n % 3 == 1 else 1) for n in range(blocks)))
@@ -69,7 +94,7 @@ class ResidualUNet(nn.Module):
         Returns:
             Synthetic MR, same shape, float32, -1 .. 1.
         """
-        full = self.stage_full(ct)
+        full = self.stage_full(self.shares(ct))
         half = self.stage_half(full)
         image = self.residual(self.stage_quarter(half))
         image = self.up_half(torch.cat([self.resize(image), half], dim=1))
