@@ -11,8 +11,8 @@ from CT2MRSynthLib.networks.layers import LastConvolution
 #: The sum of a block is multiplied by this before it is added (Lim et al. 2017), so that many blocks stay stable.
 RESIDUAL_SCALE = 0.2
 
-#: Grey levels -1 .. 1 at which a pixel's share in a channel peaks: under the usual window -200, -137, ... 600 HU, denser
-#: where soft tissues lie.
+#: Grey levels -1 .. 1 at which a pixel's share in a channel peaks: under the usual window -200, -140, ... 600 HU,
+#: denser where soft tissues lie.
 KNOTS = (-1.0, -0.85, -0.75, -0.65, -0.55, -0.45, -0.37, -0.30, -0.22, -0.1, 0.1, 0.4, 0.7, 1.0)
 
 
