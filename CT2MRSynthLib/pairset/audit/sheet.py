@@ -79,6 +79,6 @@ class ContactSheet:
         font = ImageFont.load_default(size=size)
         kept = text[: 2 * width]
         while len(kept) > 8 and font.getlength(kept) > width:
-            half = (len(kept) - 2) // 2
+            half = (len(kept) - 3) // 2  # each round takes a letter away
             kept = kept[:half].rstrip(".") + "..." + kept[len(kept) - half + 1 :].lstrip(".")
         ImageDraw.Draw(self._image).text(place, kept, font=font, fill=color)
