@@ -130,11 +130,12 @@ def _legend(brush, right: float, y: float, curves: list[Curve]) -> None:
 
 def _top(curves: list[Curve]) -> float:
     """The upper end of the axis; the steep start of a long run may lie above it, so that the rest can be read."""
-    values = [value for curve in curves for _, value in _thinned(curve)]
-    if not values:
-        return 1.0
-    usual = float(np.percentile(values, 97)) if len(values) > 40 else max(values)
-    return max(1.08 * usual, 1e-6)
+    high = 0.0
+    for curve in curves:
+        values = [value for _, value in _thinned(curve)]
+        steep = len(values) > 40 and not curve.dots
+        high = max(high, float(np.percentile(values, 97)) if steep else max(values))
+    return max(1.08 * high, 1e-6) if curves else 1.0
 
 
 def _thinned(curve: Curve) -> list[tuple[float, float]]:

@@ -1,165 +1,28 @@
-"""Training goes on where it stopped, shows every pair, and ends with a usable bundle."""
+"""Which pairs a training uses and who is held back, its learning rate and losses, and settings by name."""
 
-import json
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import runs
+from training_sets import write_pairs
 
-from CT2MRSynthLib.cli import main
-from CT2MRSynthLib.errors import CT2MRSynthError, InputError, UsageError
-from CT2MRSynthLib.frame import DiscFrame
-from CT2MRSynthLib.pairset import PairSetWriter, read_manifest, read_pair, write_pair
-from CT2MRSynthLib.training.settings import PAPER, PAPER_SHORT, Augmentation, TrainingSettings
+from CT2MRSynthLib.errors import InputError, UsageError
+from CT2MRSynthLib.pairset import read_manifest, read_pair
+from CT2MRSynthLib.training.overrides import changed, check_same_run, parse_assignments
+from CT2MRSynthLib.training.pairs import PairStore, held_back
+from CT2MRSynthLib.training.settings import PAPER, PAPER_SHORT, PRESETS, TrainingSettings
 
 torch = pytest.importorskip("torch", reason="no torch")
 
 from torch.nn import functional  # noqa: E402
 
-from CT2MRSynthLib.bundle import load_bundle  # noqa: E402
-from CT2MRSynthLib.modelcard import ModelCard  # noqa: E402
-from CT2MRSynthLib.training.augment import Variation, apply, draw  # noqa: E402
-from CT2MRSynthLib.training.checkpoint import load_checkpoint  # noqa: E402
 from CT2MRSynthLib.training.objective import adversarial_loss, discriminator_loss  # noqa: E402
-from CT2MRSynthLib.training.pairs import PairStore, held_back  # noqa: E402
-from CT2MRSynthLib.training.trainer import Trainer  # noqa: E402
-
-TINY = TrainingSettings(width=4, blocks=1, discriminator_width=2, steps=6, ema_decay=0.9, validation_pairs=2)
-
-
-def write_pairs(folder, patients="abcdef", seed=0, splits=None):
-    """A pair set of noise, with one pair for each of ``patients``."""
-    rng = np.random.default_rng(seed)
-    grid = DiscFrame([0, 0, 0], np.eye(3), [80, 80, 4]).grid()
-    with PairSetWriter(folder, {"command": "test"}) as writer:
-        for patient in patients:
-            ct = np.kron(rng.integers(-150, 400, (16, 16)), np.ones((16, 16)))
-            mr = np.clip(ct / 3 + 80, 0, 255).astype(np.uint8)
-            level = f"slice-{len(writer):02d}"
-            writer.add(replace(write_pair(folder, patient, level, ct, mr, grid), split=(splits or {}).get(patient)))
-    return folder
 
 
 @pytest.fixture
 def pairs(tmp_path):
     """A pair set of six patients."""
     return write_pairs(tmp_path / "pairs")
-
-
-def a_trainer(pairs, out, settings=TINY, **more) -> Trainer:
-    out.mkdir(exist_ok=True)
-    card = ModelCard(
-        name="test",
-        version="0",
-        architecture={"name": "johnson-resnet", "width": 4, "blocks": 1},
-        ct_window=(0, 1),
-        training_data={"description": "noise"},
-    )
-    return Trainer(PairStore(pairs, settings.validation_pairs), out, settings, card, **more)
-
-
-def test_a_resumed_run_gives_the_same_weights_bit_for_bit(pairs, tmp_path):
-    whole = a_trainer(pairs, tmp_path / "whole")
-    assert whole.run() == "finished"
-    part = a_trainer(pairs, tmp_path / "parts")
-    for _ in range(3):
-        part.train_step()
-    part.save("stopped")
-    rest = a_trainer(pairs, tmp_path / "parts", replace(TINY, seed=TINY.seed))
-    assert rest.resume()
-    assert rest.run() == "finished"
-    for network in ("generator", "discriminator"):
-        for name, tensor in getattr(whole, network).state_dict().items():
-            assert torch.equal(tensor, getattr(rest, network).state_dict()[name]), name
-    assert all(torch.equal(whole.mean_weights[name], rest.mean_weights[name]) for name in whole.mean_weights)
-
-
-def test_the_result_is_a_bundle_that_says_how_it_was_made(tmp_path):
-    folder = write_pairs(tmp_path / "pairs", "aabbcc")
-    a_trainer(folder, tmp_path / "run").run()
-    card = load_bundle(tmp_path / "run" / "bundle").card
-    assert card.training_data == {"description": "noise", "subjects": 2, "pairs": 4}
-    assert card.architecture["width"] == 4 and card.training["step"] == 6
-    assert card.field_of_view == (80, 80) and card.pixel_spacing == (80 / 256, 80 / 256)
-    assert card.slice_thickness == (4, 4)
-    assert card.metrics["values"]["mae"] > 0
-    assert TrainingSettings.from_json({k: card.training[k] for k in TINY.to_json()}) == TINY
-    assert json.loads((tmp_path / "run" / "state.json").read_text())["status"] == "finished"
-    assert (tmp_path / "run" / "previews" / "step-0000006.png").exists()
-
-
-def test_training_learns(pairs, tmp_path):
-    settings = replace(
-        TINY, width=8, steps=60, learning_rate=1e-3, ema_decay=0.0, augmentation=Augmentation(intensity=0)
-    )
-    trainer = a_trainer(pairs, tmp_path / "run", settings)
-    before, _ = trainer.validate()
-    trainer.run()
-    after, _ = trainer.validate()
-    assert after < 0.6 * before
-
-
-def test_weights_that_are_not_finite_stop_the_run_and_keep_the_checkpoint(pairs, tmp_path):
-    trainer = a_trainer(pairs, tmp_path / "run")
-    trainer.train_step()
-    trainer.save("running")
-    trainer.generator.last.bias.data.fill_(float("nan"))
-    with pytest.raises(CT2MRSynthError, match="diverged before step 1"):
-        trainer.save("running")
-    assert load_checkpoint(tmp_path / "run")["step"] == 1
-
-
-def test_a_broken_checkpoint_gives_way_to_the_one_before(pairs, tmp_path):
-    trainer = a_trainer(pairs, tmp_path / "run")
-    for _ in range(2):
-        trainer.train_step()
-        trainer.save("running")
-    (tmp_path / "run" / "checkpoint.pt").write_bytes(b"half a che")
-    assert load_checkpoint(tmp_path / "run")["step"] == 1
-    (tmp_path / "run" / "checkpoint-previous.pt").write_bytes(b"")
-    with pytest.raises(InputError, match="No checkpoint in"):
-        load_checkpoint(tmp_path / "run")
-
-
-def test_a_run_of_another_width_is_not_resumed(pairs, tmp_path):
-    a_trainer(pairs, tmp_path / "run").save("stopped")
-    with pytest.raises(UsageError, match="width 4, not 8"):
-        a_trainer(pairs, tmp_path / "run", replace(TINY, width=8)).resume()
-
-
-def test_sigterm_ends_a_run_with_a_checkpoint_and_it_resumes(pairs, tmp_path):
-    run = tmp_path / "run"
-    words = ["train", "--pairs", pairs, "--out", run, "--width", 4, "--discriminator-width", 2, "--validation-pairs", 2]
-    words = [sys.executable, "-m", "CT2MRSynthLib", *map(str, words)]
-    process = subprocess.Popen([*words, "--steps", "100000"], env=runs.ENVIRONMENT, cwd=runs.ROOT)
-    deadline = time.monotonic() + 120
-    while not (run / "state.json").exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
-    step = load_checkpoint(run)["step"]
-    assert json.loads((run / "state.json").read_text())["status"] == "stopped"
-    result = subprocess.run(
-        [*words, "--steps", str(step + 2), "--resume"],
-        env=runs.ENVIRONMENT,
-        cwd=runs.ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
-    assert load_checkpoint(run)["step"] == step + 2
-    assert json.loads(result.stdout.splitlines()[-1]) == {"event": "checkpoint", "step": step + 2, "status": "finished"}
-
-
-def test_a_run_is_not_overwritten(pairs, tmp_path, capsys):
-    a_trainer(pairs, tmp_path / "run").save("stopped")
-    assert main(["train", "--pairs", str(pairs), "--out", str(tmp_path / "run"), "--steps", "1"]) == 2
-    assert "add --resume" in capsys.readouterr().err
 
 
 def test_an_epoch_shows_every_pair_once(pairs):
@@ -173,18 +36,66 @@ def test_no_patient_is_on_both_sides(tmp_path):
     folder = write_pairs(tmp_path / "pairs", "abbbcc")
     store = PairStore(folder, validation=2)
     assert (len(store.validation), len(store), store.subjects) == (4, 2, 1)  # all of a and b are held back
-    write_pairs(folder, "bdda", seed=1)
-    assert (store.refresh(), len(store.validation), store.subjects) == (2, 6, 2)
 
 
-def test_a_small_set_is_not_held_back_whole(pairs, tmp_path):
-    """Six pairs, as many as there are, or of 280 that are being made."""
+def test_a_small_set_is_not_held_back_whole(pairs):
     assert held_back(pairs, 20) == 1
     assert len(PairStore(pairs, held_back(pairs, 20))) == 5
-    replace(read_manifest(pairs), made_by={"pairs": 280}).write(pairs)
-    assert held_back(pairs, 20) == 20
-    words = ["train", "--pairs", str(write_pairs(tmp_path / "few")), "--out", str(tmp_path / "run"), "--width", "4"]
-    assert main([*words, "--discriminator-width", "2", "--steps", "1"]) == 0
+
+
+def test_of_a_split_set_without_validation_patients_all_are_trained_on_unless_asked(tmp_path):
+    folder = write_pairs(tmp_path / "pairs", "aabbcd", splits=dict.fromkeys("abc", "training") | {"d": "test"})
+    assert held_back(folder, 20) == 0
+    store = PairStore(folder, held_back(folder, 20))
+    assert (len(store), store.validation, store.subjects) == (5, [], 3)
+    shown, unseen = store.preview_cases(3)
+    assert {store.entries[n].patient for n in shown} == {"a", "b", "c"} and not unseen
+    assert "held back" in " ".join(store.warnings())
+    asked = PairStore(folder, validation=1)
+    assert (len(asked.validation), len(asked)) == (2, 3)
+
+
+def test_test_patients_are_never_touched(tmp_path):
+    """Not even a pair of theirs that nobody put on a side, and not where one of their images lies elsewhere."""
+    folder = write_pairs(tmp_path / "pairs", "aabb", splits={"b": "test"})
+    found = read_manifest(folder)
+    replace(found, pairs=(*found.pairs[:3], replace(found.pairs[3], split=None))).write(folder)
+    assert {entry.patient for entry in PairStore(folder, 0).seen} == {"a"}
+    leak = replace(found.pairs[0], files=found.pairs[2].files)
+    replace(found, pairs=(leak, *found.pairs[1:])).write(folder)
+    with pytest.raises(InputError, match="also one of a test patient"):
+        PairStore(folder, 0)
+
+
+def test_previews_are_spread_over_the_patients(tmp_path):
+    store = PairStore(write_pairs(tmp_path / "pairs", "aaaabbccx"), validation=8)
+    shown, unseen = store.preview_cases(4)
+    assert unseen and [store.validation_entries[n].patient for n in shown].count("a") == 2
+    assert {store.validation_entries[n].patient for n in store.preview_cases(3)[0]} == {"a", "b", "c"}
+
+
+def test_a_set_that_changed_is_named(pairs):
+    store = PairStore(pairs, validation=2)
+    record, found = store.record(), read_manifest(pairs)
+    store.check_unchanged(record)
+    first, second = found.pairs[2:4]
+    for others, words in [
+        ([*found.pairs[:2], second], f"the pair {first.id} is gone"),
+        ([*found.pairs[:2], replace(first, split="validation"), second], f"the pair {first.id} is now for validation"),
+        ([*found.pairs[:2], replace(first, files=second.files), second], f"the pair {first.id} has other images"),
+    ]:
+        replace(found, pairs=tuple([*others, *found.pairs[4:]])).write(pairs)
+        with pytest.raises(UsageError, match=words):
+            PairStore(pairs, validation=2).check_unchanged(record)
+    replace(found, pairs=found.pairs).write(pairs)
+    write_pairs(pairs, "g", seed=5)
+    with pytest.raises(UsageError, match="is new"):
+        PairStore(pairs, validation=2).check_unchanged(record)
+
+
+def test_two_pairs_train_and_are_warned_about(tmp_path):
+    store = PairStore(write_pairs(tmp_path / "pairs", "ab"), held_back(tmp_path / "pairs", 20))
+    assert len(store) == 2 and "only 2 pairs of 2 patients" in store.warnings()[0]
 
 
 def test_the_manifests_own_split_is_kept(tmp_path):
@@ -213,13 +124,6 @@ def test_rejected_pairs_are_left_out(pairs):
     first = replace(found.pairs[0], decision=replace(found.pairs[0].decision, status="rejected", reviewer="AB"))
     replace(found, pairs=(first, *found.pairs[1:])).write(pairs)
     assert len(PairStore(pairs, validation=2)) == 3
-
-
-def test_pairs_that_arrive_later_are_taken_in(pairs):
-    store = PairStore(pairs, validation=2)
-    assert (len(store), store.refresh()) == (4, 0)
-    write_pairs(pairs, "ghi", seed=2)
-    assert (store.refresh(), len(store)) == (3, 7)
 
 
 def test_pairs_come_as_they_were_written(pairs):
@@ -257,33 +161,43 @@ def test_losses_are_the_conditional_log_loss():
     torch.testing.assert_close(adversarial_loss(synthetic), loss(synthetic, one))
 
 
-def test_no_variation_leaves_a_pair_as_it_is():
-    ct, mr = np.arange(64.0).reshape(8, 8), np.arange(64.0)[::-1].reshape(8, 8)
-    for before, after in zip((ct, mr), apply(Variation(), ct, mr), strict=True):
-        np.testing.assert_array_equal(before, after)
+def test_every_setting_is_set_by_name_and_of_its_type():
+    words = ["noise=5", "augmentation.flip=0", "betas=0.9,0.99", "steps=7", "schedule=linear", "hu-offset=3.5"]
+    settings = changed(PRESETS["best"], parse_assignments(words))
+    assert (settings.betas, settings.steps, settings.schedule) == ((0.9, 0.99), 7, "linear")
+    assert (settings.augmentation.noise, settings.augmentation.flip, settings.augmentation.hu_offset) == (5, 0, 3.5)
+    assert settings.width == PRESETS["best"].width and settings.augmentation.scale == 0.05
 
 
-def test_both_images_move_together_and_only_the_ct_changes_its_values():
-    rng = np.random.default_rng(0)
-    image = rng.normal(0, 100, (64, 64))
-    moved = Variation(flip=True, rotation=4.0, scale=1.04, shift=(2.0, -3.0))
-    ct, mr = apply(moved, image, image)
-    np.testing.assert_array_equal(ct, mr)
-    assert np.abs(ct - image).mean() > 1
-    changed = Variation(hu_offset=10.0, hu_scale=1.02, noise=5.0, blur=-0.5)
-    ct, mr = apply(changed, image, image)
-    np.testing.assert_array_equal(mr, image.astype(np.float32))
-    assert ct.mean() == pytest.approx(1.02 * image.mean() + 10, abs=1)
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("warmupp=0.1", "no training setting 'warmupp'; the nearest name is 'warmup'"),
+        ("blocks=2.5", "blocks is '2.5'; give a whole number"),
+        ("noise=loud", "noise is 'loud'; give a number"),
+        ("noise", "--set noise has no value; write noise=20.0"),
+        ("betas=0.9", "it needs 2 numbers"),
+        ("learning_rate=nan", "learning_rate is nan; give a number above zero"),
+        ("learning_rate=0", "learning_rate is 0.0; give a number above zero"),
+        ("ema_decay=1", "ema_decay is 1.0; give a number from zero below 1"),
+        ("seed=-1", "seed is -1; give a number from zero"),
+        ("schedule=stairs", "schedule is 'stairs'; known are linear and cosine"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(word, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        changed(PAPER, parse_assignments([word]))
 
 
-def test_a_shift_moves_by_that_many_pixels():
-    image = np.zeros((32, 32))
-    image[10, 20] = 1
-    ct, _ = apply(Variation(shift=(3.0, -4.0)), image, image)
-    assert np.unravel_index(ct.argmax(), ct.shape) == (13, 16)
-    assert ct.max() == pytest.approx(1, abs=1e-5)
+def test_a_limit_that_is_given_alone_is_the_only_one():
+    assert (changed(PAPER, {"minutes": 5.0}).steps, changed(PRESETS["quick"], {"steps": 9}).minutes) == (0, 0)
+    both = changed(PAPER, {"minutes": 5.0, "steps": 9})
+    assert (both.steps, both.minutes) == (9, 5)
 
 
-def test_draws_follow_from_their_seed():
-    drawn = [draw(Augmentation(), np.random.default_rng(seed)) for seed in (1, 1, 2)]
-    assert drawn[0] == drawn[1] != drawn[2]
+def test_a_run_goes_on_with_the_same_networks_and_data():
+    for name, value in {"width": 8, "noise": 1.0, "adversarial_weight": 0.0, "batch": 2}.items():
+        with pytest.raises(UsageError, match=f"has {name} .*, not {value}"):
+            check_same_run(PAPER, changed(PAPER, {name: value}), "RUN")
+    said = check_same_run(PAPER, changed(PAPER, {"learning_rate": 1e-5, "steps": 400_000}), "RUN")
+    assert said == ["The run goes on with learning_rate 1e-05 instead of 0.0002."]
