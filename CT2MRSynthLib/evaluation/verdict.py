@@ -116,7 +116,8 @@ def table(comparison: Comparison) -> str:
 
 def words(content: dict) -> str:
     """The verdict for a terminal."""
-    lines = [f"A  {content['a']['title']}", f"B  {content['b']['title']}", ""]
+    sides = {name: content[name.lower()] for name in "AB"}
+    lines = [f"{name}  {side['title']}{_weights(side)}" for name, side in sides.items()] + [""]
     lines.append(f"{'mean over patients (SD)':34}{'A':>18}{'B':>18}")
     for name, label in LABELS.items():
         values = [_with_deviation(content, f"{name}_{side}") for side in "ab"]
@@ -136,6 +137,10 @@ LABELS = {
     "psnr_paper": "PSNR in the paper's convention, dB",
     "ssim": "SSIM",
 }
+
+
+def _weights(side: dict) -> str:
+    return f", weights {side['sha256'][:12]}" if side["sha256"] else ""
 
 
 def _with_deviation(content: dict, key: str) -> str:
