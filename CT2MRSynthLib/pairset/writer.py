@@ -49,6 +49,7 @@ class PairSetWriter:
             found = read_manifest(self.folder)
             other = self._differences(found)
             if other and not (update and found.simulated == simulated and "command" not in other):
+                other = ["command"] if "command" in other else other  # the rest does not matter then
                 words = ", ".join(f"{key} {found.made_by.get(key)!r} not {self.made_by.get(key)!r}" for key in other)
                 raise UsageError(
                     f"The folder {folder} holds another pair set ({words}); give another folder, or ask for the same."

@@ -88,9 +88,22 @@ def _summary(found: PairSet) -> str:
                 if one["pairs"] or side in divided
             ],
         ),
-        _table("Made with", [(key.replace("_", " "), said(value)) for key, value in found.made_by.items()]),
+        _table("Made with", [(name.replace("_", " "), said(value)) for name, value in _settings(found)]),
+        _table("Patients that failed", _failed(found)),
     ]
     return f'<div class="summary">{"".join(tables)}</div>'
+
+
+def _settings(found: PairSet) -> list[tuple[str, object]]:
+    """What the set was asked for; what was only found on the way is left out."""
+    return [(name, value) for name, value in found.made_by.items() if value is not None and not isinstance(value, dict)]
+
+
+def _failed(found: PairSet) -> list[tuple[str, str]]:
+    """Patients that could not be used, and why."""
+    records = found.made_by.get("patients")
+    records = records if isinstance(records, dict) else {}
+    return [(code, one["error"]) for code, one in records.items() if isinstance(one, dict) and one.get("error")]
 
 
 def _table(caption: str, rows: Sequence[tuple[str, object]]) -> str:

@@ -77,8 +77,8 @@ class ContactSheet:
         from PIL import ImageDraw, ImageFont
 
         font = ImageFont.load_default(size=size)
-        kept = text[: 2 * width]
-        while len(kept) > 8 and font.getlength(kept) > width:
-            half = (len(kept) - 3) // 2  # each round takes a letter away
-            kept = kept[:half].rstrip(".") + "..." + kept[len(kept) - half + 1 :].lstrip(".")
+        kept, half = text, min(len(text) // 2, width)  # a letter is wider than a pixel
+        while half > 3 and font.getlength(kept[: 2 * width]) > width:
+            half -= 1
+            kept = f"{text[:half]}...{text[-half:]}"
         ImageDraw.Draw(self._image).text(place, kept, font=font, fill=color)
