@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from comparisons import patients, write_constant, write_set
-from runs import ENVIRONMENT, files_below, load
+from runs import ENVIRONMENT, files_below, load, write_boxes, write_ct
 
 from CT2MRSynthLib import bundle as bundles
 from CT2MRSynthLib.bundle import check_bundle, default_bundle_path, in_use, list_bundles
@@ -250,3 +250,14 @@ def test_another_process_uses_it_too(made, place):
     environment = {**ENVIRONMENT, "CT2MRSYNTH_HOME": str(place / "home")}
     said = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
     assert said.returncode == 0 and str(path) in said.stdout
+
+
+def test_a_run_with_the_shipped_bundle_in_place_of_a_broken_one_says_so(made, place, capsys):
+    path = use_by_override(made[0] / "better", "why").bundle.path
+    (path / "weights.pt").write_bytes(b"other")
+    ct, box = write_ct(place / "ct.nrrd"), write_boxes(place / "box.mrk.json", "L4-L5")
+    words = ["--ct", ct, "--roi", box, "--out", place / "out", "--device", "cpu"]
+    assert main(["synthesize", *map(str, words)]) == 0
+    assert "The bundle in use cannot be used" in capsys.readouterr().err
+    report = (place / "out" / "report.json").read_text(encoding="utf-8")
+    assert "The bundle in use cannot be used" in report and str(place / "home") not in report
