@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from CT2MRSynthLib.training.result import FOLDER, architecture
 from CT2MRSynthLib.training.runfiles import clean_up
 from CT2MRSynthLib.training.runlock import RunLock
 from CT2MRSynthLib.training.settings import PRESETS, TrainingSettings
-from CT2MRSynthLib.training.trainer import Trainer, stop_on_signals
+from CT2MRSynthLib.training.trainer import Trainer, stopping_on_signals
 
 DEFAULT_PRESET = "best"
 
@@ -96,9 +97,8 @@ def train(request: Request, report: Callable[[dict], None] | None = None, signal
             if report is not None and context.is_first:
                 report({"event": "failed", "time": round(time.time(), 3), "step": 0, "steps": 0, "error": str(error)})
             raise
-        if signals:
-            stop_on_signals(trainer)
-        return trainer.run()
+        with stopping_on_signals(trainer) if signals else contextlib.nullcontext():
+            return trainer.run()
     finally:
         if lock is not None:
             lock.release()

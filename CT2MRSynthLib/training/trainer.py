@@ -200,6 +200,7 @@ class Trainer:
         if self.context.any(not self.training.finite()):
             self._step_back()
             return False
+        self.seconds = self.context.from_first(self._due()[0])
         losses, took = self.training.losses(), time.monotonic() - self._reported
         if self.records:
             if save:
@@ -262,10 +263,16 @@ class Trainer:
         return f"The training failed in step {self.step + 1} ({reason}); its checkpoints are kept: {advice}."
 
 
-def stop_on_signals(trainer: Trainer) -> None:
-    """Let SIGTERM and SIGINT end the run after its current step, with a checkpoint."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: trainer.request_stop())
+@contextlib.contextmanager
+def stopping_on_signals(trainer: Trainer) -> Iterator[None]:
+    """Inside, SIGTERM and SIGINT end the run after its current step, with a checkpoint."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: trainer.request_stop()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
