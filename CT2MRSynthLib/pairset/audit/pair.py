@@ -14,7 +14,7 @@ from CT2MRSynthLib.pairset.summary import NO_SIDE, checks_of
 if TYPE_CHECKING:
     from CT2MRSynthLib.pairset.audit.pictures import Panel
 
-#: Details that are shown as numbers; all others are below "all details".
+#: Details that are shown as numbers; all others, and matrices, are below "all details".
 NUMBERS = ("registration", "plane", "grey_mapping", "days_apart", "mr_shift_mm")
 #: Class of a pair that wants a second look.
 ATTENTION = "attention"
@@ -114,7 +114,7 @@ def _checks(entry: PairEntry) -> str:
         value, limit, passed = check.get("value"), check.get("limit"), check.get("passed") is True
         unit = escape(str(check.get("unit") or ""))
         sign = ""
-        if isinstance(value, (int, float)) and isinstance(limit, (int, float)):
+        if isinstance(value, (int, float)) and isinstance(limit, (int, float)) and value != limit:
             sign = "&le; " if (value <= limit) == passed else "&ge; "
         mark = '<td class="passed">passed</td>' if passed else '<td class="failed">failed</td>'
         words = f"{escape(said(value))} {unit}</td><td>{sign}{escape(said(limit))} {unit}"
@@ -131,6 +131,7 @@ def _numbers(entry: PairEntry) -> str:
         for key in NUMBERS
         if entry.details.get(key) is not None
         for name, value in _flat(key, entry.details[key])
+        if value is not None and not _is_matrix(value)
     ]
     lines = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in rows)
     return f'<div class="numbers"><b>Numbers</b><dl>{lines}</dl></div>' if rows else ""
@@ -163,6 +164,10 @@ def _flat(name: str, value) -> Iterator[tuple[str, object]]:
         return
     for key, one in value.items():
         yield from _flat(f"{name} {key}", one)
+
+
+def _is_matrix(value) -> bool:
+    return isinstance(value, list) and any(isinstance(row, list) for row in value)
 
 
 def said(value) -> str:
