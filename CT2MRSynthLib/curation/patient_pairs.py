@@ -122,7 +122,11 @@ def make_pairs(
             candidates.append(_of_level(scans, mrs, level, whole, options))
             tell("pairs", (n + 1) / (len(levels) + 1))
     entries = _write(out, code, candidates, scans, sources, options, stop)
-    return PatientPairs(entries, "" if whole.succeeded else whole.reason)
+    if not whole.succeeded:
+        return PatientPairs(entries, whole.reason)
+    if any(candidate.ct is not None for candidate in candidates):
+        return PatientPairs(entries)
+    return PatientPairs(entries, f"No pair can be made. {entries[0].level}: {entries[0].decision.reason}")
 
 
 def _around(frames: Sequence[DiscFrame]) -> DiscFrame:
@@ -141,11 +145,12 @@ def _of_level(scans: Scans, mrs: list[Volume], level: Level, whole: Registration
     registration = whole
     if options.registration == "rigid" and whole.succeeded and plane.angle <= ANOTHER_VIEW:
         # the patient moved between the stacks: each disc has a registration of its own
-        registration = refine(scans.ct, scans.mrs[plane.mr], level.frame, whole.mr_to_ct)
+        kept = whole.numbers["kept_start"]
+        registration = refine(scans.ct, scans.mrs[plane.mr], level.frame, whole.mr_to_ct, aligned=kept)
         matrices[plane.mr] = registration.mr_to_ct
         one = plane_of_box(level.frame, [mrs[plane.mr]], [registration.mr_to_ct])
         plane = replace(one, mr=plane.mr)
-    candidate = _pictures(scans.ct, mrs, matrices, plane, level.name)
+    candidate = _pictures(scans.ct, mrs, matrices, plane, level.name, level.disc_height / 2)
     candidate.checks[:0] = [
         rules.check_angle(plane.angle, options.max_angle),
         rules.check_offset(plane.offset, level.disc_height),
@@ -189,8 +194,10 @@ def _of_slices(scans: Scans, mrs: list[Volume], whole: Registration, options: Bu
     return result
 
 
-def _pictures(ct: Volume, mrs: list[Volume], matrices: list[np.ndarray], plane: Plane, name: str) -> Candidate:
-    """Both pictures of a plane, where they can be made."""
+def _pictures(
+    ct: Volume, mrs: list[Volume], matrices: list[np.ndarray], plane: Plane, name: str, reach: float = 0.0
+) -> Candidate:
+    """Both pictures of a plane, where they can be made: no farther than ``reach`` mm and a slice from mid-disc."""
     candidate = Candidate(name, plane=plane)
     candidate.details["plane"] = {
         "angle_deg": round(plane.angle, 3),
@@ -204,6 +211,9 @@ def _pictures(ct: Volume, mrs: list[Volume], matrices: list[np.ndarray], plane: 
             f"The MR slices are turned by {plane.angle:.0f} degrees against the disc, which is another view; give an "
             "axial series."
         )
+        return candidate
+    if abs(plane.offset) > reach + plane.thickness:
+        candidate.problem = "No MR slice shows this disc."
         return candidate
     hu, signal = sample_ct(ct, plane), sample_mr(mrs[plane.mr], matrices[plane.mr], plane)
     candidate.checks = rules.check_view(hu.outside_fraction, signal.outside_fraction)
