@@ -20,6 +20,7 @@ torch = pytest.importorskip("torch", reason="no torch")
 
 from CT2MRSynthLib.bundle import load_bundle  # noqa: E402
 from CT2MRSynthLib.training.checkpoint import checkpoint_paths, load_checkpoint  # noqa: E402
+from CT2MRSynthLib.training.launch import Request, train  # noqa: E402
 from CT2MRSynthLib.training.runlock import RunLock  # noqa: E402
 
 ENDLESS = replace(TINY, steps=100_000)
@@ -118,31 +119,35 @@ def _killed_life(command, run, step, pause, while_writing):
     return lived
 
 
-def test_signals_and_the_stop_file_end_a_run_that_goes_on_later(pairs, tmp_path, capsys):
+def test_a_terminated_run_goes_on_later(pairs, tmp_path, capsys):
     run = tmp_path / "run"
-    command = words(pairs, run, "--steps", 100_000, "--resume", "--checkpoint-steps", 2)
-    step = 0
-    for number in (signal.SIGTERM, signal.SIGINT):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "CT2MRSynthLib", *command],
-            env=runs.ENVIRONMENT,
-            cwd=runs.ROOT,
-            stdout=subprocess.PIPE,
-        )
-        for line in process.stdout:
-            if json.loads(line)["event"] == "checkpoint" and json.loads(line)["step"] > step:
-                break
-        process.send_signal(number)
-        last = json.loads(process.stdout.read().splitlines()[-1])
-        assert process.wait(60) == 0
-        assert (last["event"], state_of(run)["status"]) == ("stopped", "stopped")
-        assert last["step"] == load_checkpoint(run)[0]["step"] > step
-        step = last["step"]
+    command = words(pairs, run, "--steps", 100_000, "--checkpoint-steps", 2)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "CT2MRSynthLib", *command], env=runs.ENVIRONMENT, cwd=runs.ROOT, stdout=subprocess.PIPE
+    )
+    for line in process.stdout:
+        if json.loads(line)["event"] == "checkpoint" and json.loads(line)["step"] > 0:
+            break
+    process.send_signal(signal.SIGTERM)
+    last = json.loads(process.stdout.read().splitlines()[-1])
+    assert process.wait(60) == 0
+    step = load_checkpoint(run)[0]["step"]
+    assert (last["event"], last["step"], state_of(run)["status"]) == ("stopped", step, "stopped")
     assert main(words(pairs, run, "--steps", step + 2, "--resume")) == 0
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (told[0]["event"], told[0]["resumed"], told[0]["step"]) == ("start", True, step)
     assert (told[-1]["event"], told[-1]["step"], state_of(run)["status"]) == ("finished", step + 2, "finished")
     assert state_of(run)["weights_sha256"] == load_bundle(run / "bundle").sha256
+
+
+def test_ctrl_c_is_a_request_to_stop_while_a_run_goes_on_and_no_longer(pairs, tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    changes = {"width": 2, "discriminator_width": 2, "blocks": 1, "steps": 100_000, "validation_pairs": 2}
+    request = Request(pairs, tmp_path / "run", changes=changes, device="cpu")
+    press = lambda event: signal.raise_signal(signal.SIGINT) if event["event"] == "checkpoint" else None  # noqa: E731
+    assert train(request, press, signals=True) == "stopped"
+    assert state_of(tmp_path / "run")["status"] == "stopped"
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_stop_file_is_a_request_that_holds_once(pairs, tmp_path):
