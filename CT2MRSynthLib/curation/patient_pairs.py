@@ -24,6 +24,7 @@ from CT2MRSynthLib.curation.planes import (
     sample_mr,
 )
 from CT2MRSynthLib.curation.registration import Registration, refine, register
+from CT2MRSynthLib.curation.registration_slice import refine_in_plane
 from CT2MRSynthLib.curation.scans import Scans
 from CT2MRSynthLib.errors import Cancelled, InputError
 from CT2MRSynthLib.frame import DiscFrame
@@ -157,7 +158,7 @@ def _of_level(scans: Scans, mrs: list[Volume], level: Level, whole: Registration
         *_of_registration(registration, options),
     ]
     candidate.details.update(
-        registration={"whole": whole.numbers, "level": registration.numbers, **_matrix(registration)},
+        registration={"whole": whole.numbers, "level": registration.numbers, **_matrix(registration.mr_to_ct)},
         box={
             "from": level.origin,
             "edge_mm": round(float(level.frame.extent[0]), 3),
@@ -175,13 +176,20 @@ def _of_slices(scans: Scans, mrs: list[Volume], whole: Registration, options: Bu
         raise InputError("The MR has no axial slices; give an axial series.")
     result = []
     for plane in planes_of_overlap(scans.ct, mrs, matrices, options.every):
-        candidate = _pictures(scans.ct, mrs, matrices, plane, plane.frame.level)
+        found, numbers = whole.mr_to_ct, {}
+        if options.registration == "rigid" and whole.succeeded:
+            # limbs and skin have shifted against what the whole MR was registered by
+            fit = refine_in_plane(scans.ct, scans.mrs[plane.mr], whole.mr_to_ct, plane)
+            found, plane, numbers = fit.mr_to_ct, fit.plane, {"slice": fit.numbers}
+        candidate = _pictures(scans.ct, mrs, [found] * len(mrs), plane, plane.frame.level)
         candidate.checks[:0] = [
             rules.check_angle(plane.angle, options.max_angle),
             *_of_registration(whole, options),
         ]
+        if candidate.ct is not None:
+            candidate.checks.append(rules.check_agreement(candidate.ct, candidate.mr))
         candidate.details.update(
-            registration={"whole": whole.numbers, **_matrix(whole)},
+            registration={"whole": whole.numbers, **numbers, **_matrix(found)},
             box={"from": "overlap", "edge_mm": round(float(plane.frame.extent[0]), 3)},
         )
         result.append(candidate)
@@ -231,8 +239,8 @@ def _of_registration(registration: Registration, options: BuildOptions) -> list[
     return [rules.check_registration(registration.succeeded, registration.reason)]
 
 
-def _matrix(registration: Registration) -> dict:
-    return {"mr_to_ct_ras": np.round(registration.mr_to_ct, 9).tolist()}
+def _matrix(mr_to_ct: np.ndarray) -> dict:
+    return {"mr_to_ct_ras": np.round(mr_to_ct, 9).tolist()}
 
 
 def _write(
