@@ -60,3 +60,15 @@ def test_simulated_pairs_are_timed_against_the_fixed_computation():
     values = measure_phantom(pairs=2, subject=False)
     assert values["pair_ratio"] == pytest.approx(values["pair_ms"] / values["computation_ms"], rel=0.02)
     assert values["pairs_per_s"] == pytest.approx(1000 / values["pair_ms"], rel=0.02)
+
+
+def test_a_training_step_is_timed_against_the_plain_one(capsys):
+    assert main(["bench", "--training", "--json", "--width", "2", "--device", "cpu"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["training_ratio"] == pytest.approx(values["training_ms"] / values["training_reference_ms"], rel=0.01)
+    assert values["width"] == 2 and values["device"].startswith("CPU")
+
+
+def test_one_thing_is_measured_at_a_time(capsys):
+    assert main(["bench", "--training", "--phantom"]) == 2
+    assert "Only one of" in capsys.readouterr().err
