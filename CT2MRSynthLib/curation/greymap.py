@@ -3,7 +3,9 @@
 Of T2 images the geometric mean of fat and muscle is set to the level it has in the simulated T2 (``phantom.mr``), so
 that a generator trained on simulated pairs can be trained further on curated ones. The CT says where fat and muscle
 are; a percentile of the picture would move with how much fat lies behind the spine or how wide the sac is. Of other
-sequences, and where there is too little of either, the 99th percentile of the tissue is set to a fixed level. Medians
+sequences in which fat is brighter, both are set to fixed levels, linearly in between (Nyul and Udupa 1999): contrast
+differs between scanners as much as brightness. Where there is too little of either, or fat is dark, the 99th
+percentile of the tissue is set to a fixed level. Medians
 and percentiles over tissue alone leave out air, and do not follow bright fat beside the coil or single outliers.
 """
 
@@ -24,6 +26,8 @@ FAT, MUSCLE, TISSUE = (-130.0, -60.0), (30.0, 80.0), (-200.0, 300.0)
 T2_LEVEL = 63.0
 #: Level of the 99th percentile of tissue, where fat and muscle do not decide.
 PERCENTILE, PERCENTILE_LEVEL = 99.0, 230.0
+#: Levels of muscle and fat in other sequences, and how many times fat's value becomes 255.
+MUSCLE_LEVEL, FAT_LEVEL, BRIGHTEST = 72.0, 212.0, 1.3
 #: Fewer pixels of fat or muscle are no measure; fat less bright than this against muscle was suppressed.
 LEAST_PIXELS, LEAST_CONTRAST = 500, 1.5
 #: N4: voxels along each axis that become one, and iterations at each of its resolutions.
@@ -34,23 +38,25 @@ BACKGROUND = 0.06
 
 @dataclass(frozen=True)
 class GreyMapping:
-    """Stored values ``low`` and ``high`` become 0 and 255, linearly.
+    """Stored values ``low`` and ``high`` become 0 and 255, linearly between these and the points between them.
 
     Args:
         low, high: Stored values, after N4 where that was done.
-        method: "fat and muscle" or "percentile".
+        method: "fat and muscle", "fat and muscle levels" or "percentile".
         n4: Whether the coil's shading was taken out.
+        points: Further stored values and their levels, rising.
     """
 
     low: float
     high: float
     method: str
     n4: bool = False
+    points: tuple[tuple[float, float], ...] = ()
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Grey levels, uint8, of stored values."""
-        scaled = (np.asarray(values, dtype=np.float64) - self.low) * (255.0 / (self.high - self.low))
-        return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+        stored, levels = zip((self.low, 0.0), *self.points, (self.high, 255.0), strict=True)
+        return np.rint(np.interp(values, stored, levels)).astype(np.uint8)
 
     def to_json(self) -> dict:
         """Plain content for JSON."""
@@ -73,10 +79,13 @@ def find_mapping(
     """
     fat, muscle, tissue = (np.concatenate(part) for part in zip(*map(_tissues, cts, mrs), strict=True))
     low = min(0.0, float(np.percentile(tissue, 0.1))) if tissue.size else 0.0
-    if sequence.upper().startswith("T2") and min(fat.size, muscle.size) >= LEAST_PIXELS:
+    if min(fat.size, muscle.size) >= LEAST_PIXELS:
         bright, dark = float(np.median(fat)) - low, float(np.median(muscle)) - low
         if dark > 0 and bright >= LEAST_CONTRAST * dark:
-            return GreyMapping(low, low + 255.0 * float(np.sqrt(bright * dark)) / T2_LEVEL, "fat and muscle", n4)
+            if sequence.upper().startswith("T2"):
+                return GreyMapping(low, low + 255.0 * float(np.sqrt(bright * dark)) / T2_LEVEL, "fat and muscle", n4)
+            points = ((low + dark, MUSCLE_LEVEL), (low + bright, FAT_LEVEL))
+            return GreyMapping(low, low + BRIGHTEST * bright, "fat and muscle levels", n4, points)
     high = float(np.percentile(tissue, PERCENTILE)) if tissue.size else 0.0
     if high <= low:
         raise InputError(

@@ -23,7 +23,7 @@ from CT2MRSynthLib.curation.planes import (
     sample_ct,
     sample_mr,
 )
-from CT2MRSynthLib.curation.registration import Registration, refine, register
+from CT2MRSynthLib.curation.registration import OVERLAP, Registration, refine, register
 from CT2MRSynthLib.curation.registration_slice import refine_in_plane
 from CT2MRSynthLib.curation.scans import Scans
 from CT2MRSynthLib.errors import Cancelled, InputError
@@ -67,11 +67,13 @@ class PatientPairs:
 
     Args:
         entries: For the manifest; images are written.
-        problem: Why none is to be trusted, or empty.
+        problem: Why the scans do not go together, or empty.
+        doubt: Why all pairs are excluded, though their pictures can be looked at, or empty.
     """
 
     entries: list[PairEntry]
     problem: str = ""
+    doubt: str = ""
 
 
 def make_pairs(
@@ -123,9 +125,11 @@ def make_pairs(
             candidates.append(_of_level(scans, mrs, level, whole, options))
             tell("pairs", (n + 1) / (len(levels) + 1))
     entries = _write(out, code, candidates, scans, sources, options, stop)
+    pictured = any(candidate.ct is not None for candidate in candidates)
     if not whole.succeeded:
-        return PatientPairs(entries, whole.reason)
-    if any(candidate.ct is not None for candidate in candidates):
+        apart = not pictured or whole.numbers.get("overlap", 0.0) < OVERLAP
+        return PatientPairs(entries, whole.reason) if apart else PatientPairs(entries, doubt=whole.reason)
+    if pictured:
         return PatientPairs(entries)
     return PatientPairs(entries, f"No pair can be made. {entries[0].level}: {entries[0].decision.reason}")
 
@@ -248,6 +252,8 @@ def _write(
 ) -> list[PairEntry]:
     """Map the MR to grey levels, check what is seen, write the images."""
     pictured = [candidate for candidate in candidates if candidate.ct is not None]
+    # a slice that lies wrong would mix fat with muscle
+    pictured = [candidate for candidate in pictured if all(check.passed for check in candidate.checks)] or pictured
     mapping = None
     if pictured:
         mapping = find_mapping(
