@@ -108,12 +108,15 @@ def _summary(result) -> dict:
         "patients_made": list(result.made),
         "patients_skipped": list(result.skipped),
         "patients_failed": result.failed,
+        "patients_doubtful": result.doubtful,
     }
 
 
 def _print(result) -> None:
     for code, sentence in result.failed.items():
         print(f"{code}: {sentence}")
+    for code, sentence in result.doubtful.items():
+        print(f"{code}: All pairs are excluded: {sentence}")
     print(
         f"{result.accepted + result.excluded} pairs in {result.folder}, {result.accepted} accepted; patients: "
         f"{len(result.made)} done, {len(result.skipped)} done before, {len(result.failed)} failed."

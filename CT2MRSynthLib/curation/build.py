@@ -37,6 +37,7 @@ class BuildResult:
         folder: Of the pair set.
         made, skipped: Codes of patients done in this run, and before it.
         failed: Sentence by code.
+        doubtful: Sentence by code of patients whose pairs are all excluded, as their registration is not trusted.
         accepted, excluded: Pairs in the set that are used, and that are not.
         audit: The audit page.
     """
@@ -45,6 +46,7 @@ class BuildResult:
     made: tuple[str, ...]
     skipped: tuple[str, ...]
     failed: dict[str, str]
+    doubtful: dict[str, str]
     accepted: int
     excluded: int
     audit: Path
@@ -107,6 +109,7 @@ class _Build:
         self.made: list[str] = []
         self.skipped: list[str] = []
         self.failed: dict[str, str] = {}
+        self.doubtful: dict[str, str] = {}
 
     def execute(self, patients: Path) -> BuildResult:
         if patients.is_dir() and self.out.absolute() == patients.absolute():
@@ -202,6 +205,7 @@ class _Build:
         record = self.records.get(work.code, {})
         if record.get("status") == DONE and record.get("request") == request and self._is_there(record["pairs"]):
             self.skipped.append(work.code)
+            self._doubt(work, record.get("doubt", ""))
             self._tell("skipped", work)
             return
         where = {"ct": work.code}
@@ -220,11 +224,18 @@ class _Build:
             "request": request,
             "voxels": voxels,
             "pairs": [entry.id for entry in made.entries],
+            "doubt": made.doubt,
         }
-        if made.problem:  # the pairs stay, excluded, for a human to look at
+        if made.problem:  # the pairs stay, excluded: each says why
             raise _Untrusted(made.problem)
         self.made.append(work.code)
+        self._doubt(work, made.doubt)
         self._tell("written", work)
+
+    def _doubt(self, work: _Work, sentence: str) -> None:
+        if sentence:
+            self.doubtful[work.code] = sentence
+            self.progress.warn(f"All pairs are excluded: {sentence}", ct=work.code)
 
     def _make(self, work: _Work, scans):
         """Turn what the maker tells into stages of the progress."""
@@ -344,6 +355,7 @@ class _Build:
             tuple(self.made),
             tuple(self.skipped),
             self.failed,
+            self.doubtful,
             accepted,
             len(entries) - accepted,
             write_audit(self.out),

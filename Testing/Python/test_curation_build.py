@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pytest
 from curated import ct_of, landmarks, mr_of, write, write_landmarks, write_patient
+from scipy.ndimage import gaussian_filter
 
 from CT2MRSynthLib.cli import main
 from CT2MRSynthLib.curation.build import build_pairs
@@ -211,3 +212,20 @@ def test_the_folder_of_the_pairs_is_another_one(three, built, tmp_path):
     with pytest.raises(InputError, match="no folder or manifest"):
         build_pairs(tmp_path / "nowhere", tmp_path / "pairs", BuildOptions(**ALIGNED))
     assert not (three / "manifest.json").exists() and not (tmp_path / "pairs").exists()
+
+
+def test_an_mr_that_does_not_match_is_refused_with_a_sentence(tmp_path):
+    write_patient(tmp_path / "p" / "P1", levels=("L4-L5",), mr=_something_else())
+    result = build_pairs(tmp_path / "p", tmp_path / "pairs", BuildOptions())
+    (pair,) = read_manifest(tmp_path / "pairs").pairs
+    sentence = {**result.failed, **result.doubtful}["P1"]
+    assert pair.decision.status == "excluded" and sentence in pair.decision.reason
+    assert "different parts of the body" in sentence or "do not match" in sentence
+    assert pair.files  # to be looked at
+
+
+def _something_else() -> Volume:
+    """An MR in the same place that shows clouds."""
+    volume = mr_of()
+    noise = gaussian_filter(np.random.default_rng(1).standard_normal(volume.array.shape), 4)
+    return Volume(np.rint(300 + 150 * noise / noise.std()).clip(0).astype(np.int16), volume.ijk_to_ras)

@@ -86,12 +86,23 @@ def test_simulated_t2_keeps_its_grey_levels():
     assert mapping.high == pytest.approx(255 * 7.0, rel=0.2)
 
 
-def test_other_sequences_go_by_a_percentile_of_tissue():
+def test_other_sequences_have_fat_and_muscle_at_fixed_levels_whatever_their_contrast():
     cts = slices(ct_of())
-    mrs = slices(scan(np.array([0, 900, 300, 500, 150]), noise=10.0))
-    mapping = find_mapping(cts, mrs, "T1")
+    for fat, muscle in ((900, 300), (700, 400)):
+        mrs = slices(scan(np.array([0, fat, muscle, 500, 150]), noise=10.0))
+        mapping = find_mapping(cts, mrs, "T1")
+        assert mapping.method == "fat and muscle levels"
+        levels = mapping.apply(mrs[0])
+        for tissue, level in ((1, 212), (2, 72)):
+            assert np.median(levels[scan(np.arange(5)).array[8] == tissue]) == pytest.approx(level, abs=4)
+
+
+def test_without_bright_fat_a_percentile_of_tissue_decides():
+    cts = slices(ct_of())
+    mrs = slices(scan(np.array([0, 120, 900, 500, 150]), noise=10.0))
+    mapping = find_mapping(cts, mrs, "STIR")
     assert mapping.method == "percentile"
-    assert 215 < np.median(mapping.apply(mrs[0])[scan(np.arange(5)).array[8] == 1]) < 240
+    assert 215 < np.median(mapping.apply(mrs[0])[scan(np.arange(5)).array[8] == 2]) < 240
 
 
 def test_an_mr_without_signal_is_refused():
