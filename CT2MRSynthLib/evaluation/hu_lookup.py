@@ -2,9 +2,9 @@
 
 Every pixel gets the median of the MR grey levels seen, in the training pairs, where the CT had the same local mean HU.
 The conditional median is the mapping with the least mean absolute error, which is what is compared. The local mean is a
-Gaussian one; a fine scale tells tissues apart at their edges, a coarse one sees through the noise, and tables over both
-know whether dark pixels lie in fat or in muscle. Which scales serve best is found on the training pairs: the table is
-made from some patients and tried on the others.
+Gaussian one; a fine scale keeps the edges of tissues, a coarse one sees through the noise. Which serves best is found
+on the training pairs: the table is made from some patients and tried on the others. Tables over several scales at once
+would know of the surroundings, and be a simple network rather than HU alone.
 """
 
 from __future__ import annotations
@@ -16,12 +16,9 @@ import numpy as np
 
 from CT2MRSynthLib.errors import InputError
 
-#: Standard deviations in pixels that are tried, alone and fine with coarse. Pixels, for generators see no millimeters.
+#: Standard deviations in pixels that are tried. Pixels, for generators see no millimeters.
 SCALES = (0.0, 1.0, 2.0, 4.0, 8.0)
-CANDIDATES = (
-    *((scale,) for scale in SCALES),
-    *((fine, coarse) for fine in (0.0, 1.0, 2.0, 4.0) for coarse in (8.0, 16.0)),
-)
+CANDIDATES = tuple((scale,) for scale in SCALES)
 
 #: The one used where nothing can be tried, with the pairs of a single patient.
 USUAL = (2.0,)
