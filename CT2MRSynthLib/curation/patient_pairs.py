@@ -157,9 +157,9 @@ def _of_level(scans: Scans, mrs: list[Volume], level: Level, whole: Registration
         plane = replace(one, mr=plane.mr)
     candidate = _pictures(scans.ct, mrs, matrices, plane, level.name, level.disc_height / 2)
     candidate.checks[:0] = [
+        *_of_registration(registration, options),
         rules.check_angle(plane.angle, options.max_angle),
         rules.check_offset(plane.offset, level.disc_height),
-        *_of_registration(registration, options),
     ]
     candidate.details.update(
         registration={"whole": whole.numbers, "level": registration.numbers, **_matrix(registration.mr_to_ct)},
@@ -187,8 +187,8 @@ def _of_slices(scans: Scans, mrs: list[Volume], whole: Registration, options: Bu
             found, plane, numbers = fit.mr_to_ct, fit.plane, {"slice": fit.numbers}
         candidate = _pictures(scans.ct, mrs, [found] * len(mrs), plane, plane.frame.level)
         candidate.checks[:0] = [
-            rules.check_angle(plane.angle, options.max_angle),
             *_of_registration(whole, options),
+            rules.check_angle(plane.angle, options.max_angle),
         ]
         if candidate.ct is not None:
             candidate.checks.append(rules.check_agreement(candidate.ct, candidate.mr))

@@ -11,7 +11,7 @@ or so against water, and with it the result.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -60,10 +60,12 @@ OVERLAP = 0.5
 #: mm that parts of the MR, registered each for itself, may lie from where all together do (median).
 RESIDUAL = 3.0
 
-#: A start is left as it is unless the metric gains this share and the MR moves by more than so many mm.
-GAIN, WORTH = 0.03, 1.0
+#: A start is left as it is unless the metric gains this share and the MR moves by more than so many mm: less may be
+#: nothing but the chemical shift of fat (two pixels of 0.8 mm), and would make aligned scans worse.
+GAIN, WORTH = 0.03, 1.6
 
-#: The same for one level, and how far a level may lie from where the patient's registration puts it: mm, degrees.
+#: The same for one level after the patient's registration, which has followed the fat already, and how far a level may
+#: lie from where that puts it: mm, degrees.
 LEVEL_GAIN, LEVEL_WORTH = 0.01, 0.2
 LEVEL_MOVE, LEVEL_TURN = 5.0, 5.0
 
@@ -133,18 +135,20 @@ def register(
     if not first.trusted and not first.start_plausible:
         searched = True
         starts = likely_starts(ct, stacks, start)
-        tries = [_attempt(ct, picture, start, place, _COARSE, parts=False) for place in starts]
+        tries = [_attempt(ct, picture, start, place, _COARSE, coarse=True) for place in starts]
         told(0.8)
         if tries:
             best = max(tries, key=lambda attempt: attempt.after.metric)
-            found = _attempt(ct, picture, start, best.matrix, _FINE)
+            found = replace(_attempt(ct, picture, start, best.matrix, _FINE), before=first.before)
             if not found.trusted and first.after.metric > found.after.metric:
                 found = first
     told(1.0)
     return found.result(start, searched)
 
 
-def refine(ct: Volume, mr: Volume | Sequence[Volume], frame: DiscFrame, start: np.ndarray) -> Registration:
+def refine(
+    ct: Volume, mr: Volume | Sequence[Volume], frame: DiscFrame, start: np.ndarray, aligned: bool = False
+) -> Registration:
     """Register the MR about one disc level, on its own slices, within small bounds around the patient's registration.
 
     Args:
@@ -152,6 +156,7 @@ def refine(ct: Volume, mr: Volume | Sequence[Volume], frame: DiscFrame, start: n
         mr: The volume or the stack of this level; of several, the one whose tissue fills most of the box.
         frame: The level's box in the CT's world.
         start: 4x4 matrix from MR-world to CT-world RAS mm, from ``register``.
+        aligned: ``register`` has kept the start it was given: small movements are no reason to leave it here either.
 
     Returns:
         The transform at this level; the start itself, exactly, where nothing better was found.
@@ -172,7 +177,7 @@ def refine(ct: Volume, mr: Volume | Sequence[Volume], frame: DiscFrame, start: n
     before = measure_fit(picture, target, start, sharpness=False)
     matrix = descend(picture, target, start, _LEVEL) if before.overlap >= OVERLAP else start
     attempt = _Attempt(start, matrix, before, measure_fit(picture, target, matrix), points)
-    return attempt.level_result(frame.level)
+    return attempt.level_result(frame.level, WORTH if aligned else LEVEL_WORTH)
 
 
 @dataclass(frozen=True)
@@ -209,7 +214,7 @@ class _Attempt:
         # where neither is to be trusted, the transform found is no better than the one given
         return self._registration(better, succeeded, "" if succeeded else self._reason(), searched=searched)
 
-    def level_result(self, level: str) -> Registration:
+    def level_result(self, level: str, worth: float) -> Registration:
         turned = rotation_deg(self.matrix @ np.linalg.inv(self.start))
         far = self.moved > LEVEL_MOVE or turned > LEVEL_TURN
         if self.trusted and far and self.gain > GAIN:
@@ -218,7 +223,7 @@ class _Attempt:
                 f"registration puts it (at most {LEVEL_MOVE:g} mm and {LEVEL_TURN:g} degrees); look at the pair."
             )
             return self._registration(False, False, reason)
-        better = self.trusted and not far and self.gain > LEVEL_GAIN and self.moved > LEVEL_WORTH
+        better = self.trusted and not far and self.gain > LEVEL_GAIN and self.moved > worth
         # without a search from here the start's own fit decides
         succeeded = better or self.start_plausible
         return self._registration(better, succeeded, "" if succeeded else self._reason(f" at {level}"))
@@ -260,16 +265,16 @@ class _Attempt:
         )
 
 
-def _attempt(ct: Volume, mr: Picture, start: np.ndarray, place: np.ndarray, stages, parts: bool = True) -> _Attempt:
-    """Search from ``place`` and measure what is found against ``start``."""
+def _attempt(ct: Volume, mr: Picture, start: np.ndarray, place: np.ndarray, stages, coarse: bool = False) -> _Attempt:
+    """Search from ``place`` and measure what is found against ``start``; coarse: its metric only, to choose by."""
     points = mr.points()
-    target = ct_picture(ct, Lattice.around(_placed(points, place), np.eye(3), CT_SPACING, MARGIN))
+    target = ct_picture(ct, Lattice.around(_placed(points, place), np.eye(3), CT_SPACING * (1 + coarse), MARGIN))
     at_place = measure_fit(mr, target, place, sharpness=False)
     before = at_place if place is start else Fit(0.0, 0.0, 0.0)
     matrix = descend(mr, target, place, stages) if at_place.overlap > 0.1 else place
-    after = measure_fit(mr, target, matrix)
+    after = measure_fit(mr, target, matrix, sharpness=not coarse)
     residual = None
-    if parts and after.sharpness >= SHARP:
+    if not coarse and after.sharpness >= SHARP:
         residual = _residual(mr, target, matrix)
     return _Attempt(start, matrix, before, after, points, residual)
 

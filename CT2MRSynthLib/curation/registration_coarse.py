@@ -25,7 +25,7 @@ OVERLAP = 0.6
 APART = 24.0
 
 #: Voxels that are compared at most.
-_MOST = 6000
+_MOST = 3000
 
 
 def likely_starts(ct: Volume, stacks: Sequence[Volume], start: np.ndarray, count: int = 4) -> list[np.ndarray]:
