@@ -159,7 +159,7 @@ def _said(value: float, unit: str) -> str:
     if not unit:
         return f"{value:.1%}".replace(".0%", "%").replace("%", " %")
     if unit == "deg":
-        return f"{value:.1f} degrees"
+        return f"{value:.2f} degrees"
     if unit == "d":
         return f"{value:g} days"
     return f"{value:.1f} {unit}"

@@ -138,7 +138,7 @@ def test_a_pair_that_breaks_a_rule_is_excluded_with_its_images(tmp_path):
     build_pairs(tmp_path / "p", tmp_path / "pairs", BuildOptions(max_days=3, **ALIGNED))
     far, turned, good = read_manifest(tmp_path / "pairs").pairs
     assert good.accepted
-    assert turned.decision.status == "excluded" and "6.8 degrees" in turned.decision.reason
+    assert turned.decision.status == "excluded" and "6.84 degrees" in turned.decision.reason
     read_pair(tmp_path / "pairs", turned)  # a human may look at it and accept it
     assert far.decision.status == "excluded" and "mid-disc" in far.decision.reason and not far.files
 

@@ -128,7 +128,7 @@ def test_each_rule_has_its_number_and_says_what_breaks_it():
     kept, broken = checks.check_angle(2.9, 3.0), checks.check_angle(4.2, 3.0)
     assert kept.passed and not broken.passed
     assert broken.to_json() == {"name": "angle", "value": 4.2, "limit": 3.0, "unit": "deg", "passed": False}
-    assert "4.2 degrees" in checks.reason([kept, broken]) and checks.reason([kept]) == ""
+    assert "4.20 degrees" in checks.reason([kept, broken]) and checks.reason([kept]) == ""
     assert checks.check_offset(-4.9, 10.0).passed and not checks.check_offset(-5.1, 10.0).passed
     assert checks.check_days(3, 3).passed and "12 days" in checks.check_days(12, 3).reason
     ct, mr = checks.check_view(0.0, 0.2)
