@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from CT2MRSynthLib.errors import CT2MRSynthError, InputError
 from CT2MRSynthLib.imageio import hash_input, list_series, read_ct
 from CT2MRSynthLib.imageio.image_file import extension
 from CT2MRSynthLib.volume import Volume
+
+#: Slices lie at least so many times as far apart as pixels.
+THICK = 1.5
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,23 @@ def read_scans(patient: Patient, progress: Callable[[float], None] | None = None
     return Scans(ct, tuple(mrs), days, tuple(warnings))
 
 
+def slices_last(volume: Volume) -> Volume:
+    """The same volume with its slices along k, where it was stored in another order; slices are what lies far apart.
+
+    Args:
+        volume: Any.
+    """
+    spacing = volume.spacing
+    axis = int(np.argmax(spacing))
+    if axis == 2 or spacing[axis] < THICK * np.median(spacing):
+        return volume
+    order = [n for n in range(3) if n != axis] + [axis]
+    matrix = volume.ijk_to_ras.copy()
+    matrix[:3, :3] = matrix[:3, order]
+    array = np.ascontiguousarray(np.transpose(volume.array, [2 - n for n in order][::-1]))
+    return replace(volume, array=array, ijk_to_ras=matrix)
+
+
 def _check_kinds(ct: Volume, mrs: list[Volume]) -> list[str]:
     """Whether the CT is one and no MR is; returns warnings."""
     for mr in mrs:
@@ -109,7 +129,7 @@ def _is_ct(volume: Volume) -> bool:
 
 def _read_mr(source: ImageSource) -> Volume:
     try:
-        return read_ct(source.path, source.series)  # reads any volume; its sentences speak of a CT
+        return slices_last(read_ct(source.path, source.series))  # reads any volume; its sentences speak of a CT
     except CT2MRSynthError as error:
         sentence, kept = (
             str(text).replace("the CT", "the MR").replace("a CT", "an MR") for text in (error, error.for_records)

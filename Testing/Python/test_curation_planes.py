@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from bodies import tilted_axes
+from bodies import all_orientations, tilted_axes
 from curated import ct_of, frame_at, mr_of
 
 from CT2MRSynthLib.curation.planes import plane_of_box, planes_of_overlap, sample_ct, sample_mr
+from CT2MRSynthLib.curation.scans import slices_last
 from CT2MRSynthLib.volume import Volume
 
 HERE = np.eye(4)
@@ -82,6 +83,17 @@ def test_the_overlap_gives_every_nth_slice_as_the_largest_square_in_both():
         assert sample_mr(mr, HERE, plane).outside_fraction == 0
     inner = planes[1]
     assert sample_ct(ct, inner).outside_fraction == 0
+
+
+def test_the_order_in_which_voxels_are_stored_does_not_matter():
+    frame, mr = frame_at(s=1.0, edge=60), stack(edge=70, slices=5, spacing=5.0)
+    expected = plane_of_box(frame, [mr], [HERE])
+    picture = sample_mr(mr, HERE, expected).array
+    for _, _, other in all_orientations(mr):
+        same = slices_last(other)
+        plane = plane_of_box(frame, [same], [HERE])
+        np.testing.assert_allclose(plane.grid.ijk_to_ras, expected.grid.ijk_to_ras, atol=1e-9)
+        np.testing.assert_allclose(sample_mr(same, HERE, plane).array, picture, atol=1e-2)
 
 
 def test_where_nothing_overlaps_there_is_no_slice():
