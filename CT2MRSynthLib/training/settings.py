@@ -143,12 +143,33 @@ class TrainingSettings:
 #: 1e5 iterations at the full rate, then 2e5 down to zero; and the 2e5 in all of the paper's timing sentence.
 PAPER = TrainingSettings()
 PAPER_SHORT = replace(PAPER, steps=200_000, constant_fraction=0.5)
-#: The recipe of our own: of equal steps it leaves a lower error than the paper's.
+#: The recipe of our own: after equal steps it leaves a lower error than the paper's. A generator that keeps absolute
+#: density; absolute error before realism, as in Isola et al. (2017); variation strong enough that a patient cannot be
+#: recognized by the noise of the CT, since few patients are learned by heart otherwise.
 BEST = replace(
-    PAPER, l1_weight=100.0, adversarial="least-squares", schedule="cosine", warmup=0.02, ema_decay=0.999, steps=20_000
+    PAPER,
+    architecture="residual-unet",
+    l1_weight=100.0,
+    adversarial="least-squares",
+    learning_rate=3e-4,
+    schedule="cosine",
+    warmup=0.02,
+    ema_decay=0.999,
+    steps=20_000,
+    augmentation=Augmentation(
+        geometric=0.8,
+        rotation=12.0,
+        scale=0.15,
+        shift=15.0,
+        intensity=0.8,
+        hu_offset=15.0,
+        hu_scale=0.04,
+        blur=2.5,
+        noise=50.0,
+    ),
 )
 #: From a bundle, on few pairs.
-FINE_TUNE = replace(BEST, learning_rate=5e-5, steps=4_000)
+FINE_TUNE = replace(BEST, learning_rate=1e-4, steps=4_000)
 #: Minutes on a CPU, for trying.
 QUICK = replace(BEST, width=16, discriminator_width=16, steps=0, minutes=5.0)
 
