@@ -166,7 +166,7 @@ def test_every_setting_is_set_by_name_and_of_its_type():
     settings = changed(PRESETS["best"], parse_assignments(words))
     assert (settings.betas, settings.steps, settings.schedule) == ((0.9, 0.99), 7, "linear")
     assert (settings.augmentation.noise, settings.augmentation.flip, settings.augmentation.hu_offset) == (5, 0, 3.5)
-    assert settings.width == PRESETS["best"].width and settings.augmentation.scale == 0.05
+    assert settings.width == PRESETS["best"].width and settings.augmentation.scale == PRESETS["best"].augmentation.scale
 
 
 @pytest.mark.parametrize(
