@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 
 SUMMARY = "make a pair set from CT and MR scans of the same patients"
@@ -75,14 +74,14 @@ def run(arguments: argparse.Namespace) -> int:
             from CT2MRSynthLib.curation.build import build_pairs
 
             result = build_pairs(arguments.patients, arguments.out, options, progress)
+            if arguments.json:
+                sinks[-1].send({"event": "summary", **_summary(result)})
             progress.end(result.exit_status, str(result.audit))
         except BaseException as error:
             with contextlib.suppress(OSError):  # nobody may be left to hear it
                 progress.stop(str(error) or "Stopped.", status_of(error))
             raise
-    if arguments.json:
-        print(json.dumps({"event": "summary", **_summary(result)}))
-    else:
+    if not arguments.json:
         _print(result)
     return result.exit_status
 
