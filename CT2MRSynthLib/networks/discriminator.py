@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from CT2MRSynthLib.networks.convolution import Convolution
 from CT2MRSynthLib.networks.layers import InstanceNorm, initialize, joined
 
 #: Channels after each strided convolution, in multiples of the width.
@@ -36,7 +37,7 @@ class PatchDiscriminator(nn.Module):
         channels = width
         for multiple in MULTIPLES:
             layers += [
-                nn.Conv2d(channels, multiple * width, 4, stride=2, padding=1, bias=False),
+                Convolution(channels, multiple * width, 4, stride=2, padding=1, bias=False),
                 InstanceNorm(multiple * width),
                 nn.LeakyReLU(0.2, inplace=True),
             ]

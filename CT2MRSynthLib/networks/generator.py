@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from CT2MRSynthLib.networks.convolution import Convolution
 from CT2MRSynthLib.networks.layers import InstanceNorm, LastConvolution, initialize
 
 
@@ -78,7 +79,7 @@ class Generator(nn.Module):
 
 
 def _convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2, padding_mode="reflect", bias=False)
+    return Convolution(inputs, outputs, size, stride=stride, padding=size // 2, padding_mode="reflect", bias=False)
 
 
 def _fractional(inputs: int, outputs: int) -> nn.ConvTranspose2d:

@@ -83,9 +83,8 @@ def joined(first: nn.Conv2d, second: nn.Conv2d, image: torch.Tensor) -> torch.Te
         second: 4 x 4, stride 2, padded by 1, without.
         image: Shape (n, c, h, w), h and w even, at least 6.
     """
-    with torch.autocast(image.device.type, enabled=False):
-        kernel = functional.conv2d(second.weight, first.weight.flip(2, 3).transpose(0, 1), padding=2)
-        offset = second.weight.sum(dim=(2, 3)) @ first.bias
+    kernel = functional.conv2d(second.weight, first.weight.flip(2, 3).transpose(0, 1), padding=2)
+    offset = second.weight.sum(dim=(2, 3)) @ first.bias
     kernel = kernel.unflatten(2, (3, 2)).unflatten(4, (3, 2)).permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
     inner = functional.conv2d(_channels_last(functional.pixel_unshuffle(image, 2)), _channels_last(kernel), offset)
     rows = second(first(torch.cat([image[:, :, :6], image[:, :, -6:]])))

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from CT2MRSynthLib.networks.convolution import Convolution
 from CT2MRSynthLib.networks.layers import LastConvolution
 
 #: The sum of a block is multiplied by this before it is added (Lim et al. 2017), so that many blocks stay stable.
@@ -32,7 +33,8 @@ class GreyShares(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map (n, 1, h, w), -1 .. 1, to (n, knots, h, w)."""
         risen = ((image.float() - self.knots + self.gaps) / self.gaps).clamp(0.0, 1.0)  # one step per gap
-        return functional.pad(risen, (0, 0, 0, 0, 1, 0), value=1.0) - functional.pad(risen, (0, 0, 0, 0, 0, 1))
+        shares = functional.pad(risen, (0, 0, 0, 0, 1, 0), value=1.0) - functional.pad(risen, (0, 0, 0, 0, 0, 1))
+        return shares.to(image.dtype)
 
 
 class PlainBlock(nn.Module):
@@ -46,9 +48,9 @@ class PlainBlock(nn.Module):
     def __init__(self, channels: int, dilation: int = 1) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
+            Convolution(channels, channels, 3, padding=dilation, dilation=dilation),
             nn.ReLU(inplace=True),
-            nn.Conv2d(channels, channels, 3, padding=1),
+            Convolution(channels, channels, 3, padding=1),
         )
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -103,7 +105,7 @@ class ResidualUNet(nn.Module):
 
 
 def _step(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2), nn.ReLU(inplace=True))
+    return nn.Sequential(Convolution(inputs, outputs, size, stride=stride, padding=size // 2), nn.ReLU(inplace=True))
 
 
 def initialize_for_relu(network: nn.Module) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import nn
+from torch.func import functional_call
 
 from CT2MRSynthLib.networks.discriminator import PatchDiscriminator
 from CT2MRSynthLib.networks.layers import use_fast_layers
@@ -155,7 +156,7 @@ class TrainingStep:
         return torch.autocast(self.device.type, dtype=torch.bfloat16) if self.half else contextlib.nullcontext()
 
     def _update(self, ct: torch.Tensor, mr: torch.Tensor) -> None:
-        synthetic = self._synthesize(ct)
+        synthetic = self._call(self.generator, self._called_generator)(ct)
         none = torch.zeros((), device=self.device)
         discriminator = self._update_discriminator(ct, mr, synthetic.detach()) if self.adversarial else none
         l1 = absolute_error(synthetic, mr)
@@ -171,15 +172,22 @@ class TrainingStep:
         self._sums += losses
         self._finite &= losses.isfinite().all()
 
-    def _synthesize(self, ct: torch.Tensor) -> torch.Tensor:
-        with self.precision():
-            return self._called_generator(ct)
+    def _call(self, network: nn.Module, called: nn.Module | None = None) -> Callable[..., torch.Tensor]:
+        """The network as it is called; in half precision with weights that are rounded once for all calls.
+
+        Unlike autocast, which would pad in single precision and round the weights for every call.
+        """
+        called = called or network
+        if not self.half:
+            return called
+        prefix = "" if called is network else "module."  # the name inside DistributedDataParallel
+        weights = {prefix + name: weight.to(torch.bfloat16) for name, weight in network.named_parameters()}
+        return lambda *images: functional_call(called, weights, tuple(image.to(torch.bfloat16) for image in images))
 
     def _update_discriminator(self, ct: torch.Tensor, mr: torch.Tensor, synthetic: torch.Tensor) -> torch.Tensor:
         self.discriminator.requires_grad_(True)
-        with self.precision():
-            verdicts = self._called_discriminator(ct, mr), self._called_discriminator(ct, synthetic)
-        loss = discriminator_loss(*verdicts, self.settings.adversarial)
+        judge = self._call(self.discriminator, self._called_discriminator)
+        loss = discriminator_loss(judge(ct, mr), judge(ct, synthetic), self.settings.adversarial)
         self.optimizers[1].zero_grad(set_to_none=True)
         loss.backward()
         self.optimizers[1].step()
@@ -187,8 +195,7 @@ class TrainingStep:
 
     def _judged(self, ct: torch.Tensor, synthetic: torch.Tensor) -> torch.Tensor:
         self.discriminator.requires_grad_(False)  # its weights need no gradient here
-        with self.precision():
-            return adversarial_loss(self.discriminator(ct, synthetic), self.settings.adversarial)
+        return adversarial_loss(self._call(self.discriminator)(ct, synthetic), self.settings.adversarial)
 
     @torch.no_grad()
     def _track_mean_weights(self) -> None:

@@ -16,9 +16,9 @@ from CT2MRSynthLib.networks.scale import grey_to_tensor, tensor_to_grey  # noqa:
 
 def convolutions(network):
     """All convolutions in order, as (kind, kernel, stride)."""
-    kinds = {nn.Conv2d: "convolution", LastConvolution: "convolution", nn.ConvTranspose2d: "fractional"}
-    found = [layer for layer in network.modules() if type(layer) in kinds]
-    return [(kinds[type(layer)], layer.kernel_size[0], layer.stride[0]) for layer in found]
+    found = [layer for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))]
+    kinds = ["convolution" if isinstance(layer, nn.Conv2d) else "fractional" for layer in found]
+    return [(kind, layer.kernel_size[0], layer.stride[0]) for kind, layer in zip(kinds, found, strict=True)]
 
 
 def test_generator_has_the_papers_size():
@@ -97,8 +97,8 @@ def test_discriminator_is_read_as_seven_convolutions_and_five_norms():
     discriminator = PatchDiscriminator(2)
     strides = [stride for _, _, stride in convolutions(discriminator)]
     assert strides == [1, 2, 2, 2, 2, 2, 1]
-    kinds = [type(layer).__name__ for layer in discriminator.layers]
-    assert kinds == ["Conv2d", *["Conv2d", "InstanceNorm", "LeakyReLU"] * 5, "Conv2d"]
+    kinds = [nn.Conv2d if isinstance(layer, nn.Conv2d) else type(layer) for layer in discriminator.layers]
+    assert kinds == [nn.Conv2d, *[nn.Conv2d, InstanceNorm, nn.LeakyReLU] * 5, nn.Conv2d]
 
 
 def test_discriminator_judges_patches_of_160_pixels():
