@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from CT2MRSynthLib import __version__
-from CT2MRSynthLib.curation.boxes import Level, read_levels, with_half_width
+from CT2MRSynthLib.curation.boxes import read_levels, with_half_width
 from CT2MRSynthLib.curation.options import BuildOptions
 from CT2MRSynthLib.curation.patient_pairs import make_pairs
 from CT2MRSynthLib.curation.patients import Patient, find_patients
 from CT2MRSynthLib.curation.scans import hash_sources, hash_voxels, read_scans
+from CT2MRSynthLib.curation.work import Work
 from CT2MRSynthLib.errors import Cancelled, CT2MRSynthError, OutputError, UsageError
 from CT2MRSynthLib.pairset import MANIFEST, PairSetWriter, is_complete, read_manifest
-from CT2MRSynthLib.progress import Progress, Stage
+from CT2MRSynthLib.progress import Progress
 from CT2MRSynthLib.report import without_folders
 
 COMMAND = "pairs build"
@@ -57,26 +56,6 @@ class BuildResult:
         return 1 if self.failed else 0
 
 
-@dataclass
-class _Work:
-    """A patient and what is known so far."""
-
-    patient: Patient
-    sources: dict = field(default_factory=dict)
-    levels: list[Level] = field(default_factory=list)
-    stages: dict[str, Stage] = field(default_factory=dict)
-
-    @property
-    def code(self) -> str:
-        return self.patient.code
-
-    @property
-    def paths(self) -> list[Path]:
-        """Of all its files."""
-        scans = [source.path for source in (self.patient.ct, *self.patient.mr) if source]
-        return [*scans, *self.patient.markups]
-
-
 def build_pairs(
     patients: str | Path,
     out: str | Path,
@@ -114,7 +93,7 @@ class _Build:
     def execute(self, patients: Path) -> BuildResult:
         if patients.is_dir() and self.out.absolute() == patients.absolute():
             raise UsageError(f"The pairs would go into the folder of the patients, {patients}; give another --out.")
-        works = [_Work(patient) for patient in find_patients(patients, self.options.sequence, (self.out,))]
+        works = [Work(patient) for patient in find_patients(patients, self.options.sequence, (self.out,))]
         before = self._before()
         for work in works:
             self._expect(work)
@@ -146,8 +125,8 @@ class _Build:
         found = {"common_half_width_mm": before.get("common_half_width_mm"), "patients": before.get("patients", {})}
         return PairSetWriter(self.out, {**asked, **kept, **split, **found}, update=True)
 
-    def _expect(self, work: _Work) -> None:
-        size = sum(_bytes_of(path) for path in work.paths)
+    def _expect(self, work: Work) -> None:
+        size = work.size
         seconds = {"hash": 0.02 + size / HASH_BYTES_PER_SECOND, "read": 0.3 + size / READ_BYTES_PER_SECOND}
         seconds["register"] = REGISTER_SECONDS if self.options.registration == "rigid" else 0.1
         seconds["pairs"] = SLICES_SECONDS if self.options.every else 5 * LEVEL_SECONDS
@@ -161,7 +140,7 @@ class _Build:
             del self.records[code]
         self.writer.remove([entry.id for entry in self.writer.entries if entry.patient not in codes])
 
-    def _prepare(self, works: Sequence[_Work]) -> None:
+    def _prepare(self, works: Sequence[Work]) -> None:
         """Hashes and boxes of all patients: duplicates and the common half-width concern all of them."""
         for work in works:
             self._attempt(work, self._look)
@@ -172,7 +151,7 @@ class _Build:
             work.levels = [with_half_width(level, width) for level in work.levels]
         self.writer.made_by["common_half_width_mm"] = None if width is None else round(width, 3)
 
-    def _look(self, work: _Work) -> None:
+    def _look(self, work: Work) -> None:
         if work.patient.problem:
             raise CT2MRSynthError(work.patient.problem)
         with self.progress.stage(work.stages["hash"], "looking for what is done", ct=work.code):
@@ -186,9 +165,9 @@ class _Build:
             )
         work.levels = read_levels(work.patient.markups)
 
-    def _refuse_duplicates(self, works: Sequence[_Work]) -> None:
+    def _refuse_duplicates(self, works: Sequence[Work]) -> None:
         """One scan under two codes would be on both sides of a split."""
-        owners: dict[str, list[_Work]] = {}
+        owners: dict[str, list[Work]] = {}
         for work in works:
             scans = [*work.sources.get("ct", []), *work.sources.get("mr", [])]
             if len(set(scans)) < len(scans):
@@ -199,9 +178,9 @@ class _Build:
             for work in same if len(same) > 1 else ():
                 self._fail(work, _duplicate(work.code, [other.code for other in same]))
 
-    def _do(self, work: _Work) -> None:
+    def _do(self, work: Work) -> None:
         """All pairs of a patient, unless they are there."""
-        request = self._request(work)
+        request = work.request(self.options)
         record = self.records.get(work.code, {})
         if record.get("status") == DONE and record.get("request") == request and self._is_there(record["pairs"]):
             self.skipped.append(work.code)
@@ -232,12 +211,12 @@ class _Build:
         self._doubt(work, made.doubt)
         self._tell("written", work)
 
-    def _doubt(self, work: _Work, sentence: str) -> None:
+    def _doubt(self, work: Work, sentence: str) -> None:
         if sentence:
             self.doubtful[work.code] = sentence
             self.progress.warn(f"All pairs are excluded: {sentence}", ct=work.code)
 
-    def _make(self, work: _Work, scans):
+    def _make(self, work: Work, scans):
         """Turn what the maker tells into stages of the progress."""
         with contextlib.ExitStack() as stack:
             current, advance = "", None
@@ -253,7 +232,7 @@ class _Build:
 
             return make_pairs(self.out, work.code, scans, work.levels, work.sources, self.options, tell, self.cancelled)
 
-    def _attempt(self, work: _Work, step: Callable[[_Work], None]) -> None:
+    def _attempt(self, work: Work, step: Callable[[Work], None]) -> None:
         """Do a step; what goes wrong with one patient, in whatever way, must not stop the others."""
         try:
             step(work)
@@ -270,7 +249,7 @@ class _Build:
         except Exception as error:
             self._fail(work, f"Unexpected {type(error).__name__}: {error}; please report it.")
 
-    def _fail(self, work: _Work, message: str, kept: str | None = None, keep: bool = False) -> None:
+    def _fail(self, work: Work, message: str, kept: str | None = None, keep: bool = False) -> None:
         if work.code in self.failed:
             return
         message = self._clean(message, work)
@@ -281,7 +260,7 @@ class _Build:
             self.writer.remove([entry.id for entry in self.writer.entries if entry.patient == work.code])
         self.progress.fail(message, ct=work.code)
 
-    def _refuse_same_voxels(self, work: _Work, voxels: list[str]) -> None:
+    def _refuse_same_voxels(self, work: Work, voxels: list[str]) -> None:
         """The same image in another file, under another name or header."""
         if len(set(voxels)) < len(voxels):
             raise CT2MRSynthError("Two of the patient's scans are the same image; give CT and MR, each once.")
@@ -294,7 +273,7 @@ class _Build:
                     self.made.remove(code)
                 if code in self.skipped:
                     self.skipped.remove(code)
-                self._fail(_Work(Patient(code)), _duplicate(code, codes))
+                self._fail(Work(Patient(code)), _duplicate(code, codes))
             raise CT2MRSynthError(_duplicate(work.code, codes))
 
     def _is_there(self, identifiers: Sequence[str]) -> bool:
@@ -306,21 +285,6 @@ class _Build:
             self.writer.add(entry)
         return True
 
-    def _request(self, work: _Work) -> str:
-        """All that the pairs of a patient depend on."""
-        boxes = [
-            [level.name, level.problem, level.disc_height, level.origin]
-            + (
-                []
-                if level.frame is None
-                else [part.tolist() for part in (level.frame.center, level.frame.axes, level.frame.extent)]
-            )
-            for level in work.levels
-        ]
-        options = {key: value for key, value in self.options.of_images().items() if key != "lateral_half_width"}
-        content = [__version__, work.sources, work.patient.days_apart, boxes, options]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
     def _divide(self, before: dict) -> None:
         asked = {"split": list(self.options.split), "seed": self.options.seed}
         if any(before.get(key, value) != value for key, value in asked.items()):
@@ -329,7 +293,7 @@ class _Build:
             )
         self.writer.assign_splits(self.options.split, self.options.seed)
 
-    def _tell(self, status: str, work: _Work) -> None:
+    def _tell(self, status: str, work: Work) -> None:
         own = [entry for entry in self.writer.entries if entry.patient == work.code]
         accepted = sum(entry.accepted for entry in own)
         self.progress.result(
@@ -342,7 +306,7 @@ class _Build:
             ct=work.code,
         )
 
-    def _clean(self, text: str, work: _Work) -> str:
+    def _clean(self, text: str, work: Work) -> str:
         return without_folders(text, *work.paths, self.out / "x")
 
     def _result(self) -> BuildResult:
@@ -373,12 +337,3 @@ def _duplicate(code: str, codes: Sequence[str]) -> str:
 
 def _ids(made) -> set[str]:
     return {entry.id for entry in made.entries}
-
-
-def _bytes_of(path: Path) -> int:
-    """Size of a file, or of all files below a folder; 0 where there is nothing."""
-    try:
-        files = [one for one in path.rglob("*") if one.is_file()] if path.is_dir() else [path]
-        return sum(one.stat().st_size for one in files)
-    except (OSError, ValueError):
-        return 0
