@@ -87,8 +87,8 @@ def joined(first: nn.Conv2d, second: nn.Conv2d, image: torch.Tensor) -> torch.Te
     offset = second.weight.sum(dim=(2, 3)) @ first.bias
     kernel = kernel.unflatten(2, (3, 2)).unflatten(4, (3, 2)).permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
     inner = functional.conv2d(_channels_last(functional.pixel_unshuffle(image, 2)), _channels_last(kernel), offset)
-    rows = second(first(torch.cat([image[:, :, :6], image[:, :, -6:]])))
-    columns = second(first(torch.cat([image[..., :6], image[..., -6:]])))
+    rows = second(first(torch.cat([image[:, :, :4], image[:, :, -4:]])))
+    columns = second(first(torch.cat([image[..., :4], image[..., -4:]])))
     top, bottom = rows[:, :, :1].split(len(image))[0], rows[:, :, -1:].split(len(image))[1]
     left, right = columns[:, :, 1:-1, :1].split(len(image))[0], columns[:, :, 1:-1, -1:].split(len(image))[1]
     return torch.cat([top, torch.cat([left, inner, right], dim=3), bottom], dim=2)
