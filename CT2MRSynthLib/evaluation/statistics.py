@@ -44,7 +44,7 @@ class Judgement:
         p_value: Wilcoxon signed-rank test, exact, two-sided; None with fewer than three patients.
         better_on: Patients on whom B has the lower error.
         worse_on: Patients on whom B has the higher error.
-        outcome: "better", "worse", "no evidence" or "too few".
+        outcome: "better", "worse", "no evidence" or, with fewer than six patients, "too few".
     """
 
     patients: int
@@ -86,6 +86,7 @@ def judge(differences: Sequence[float], seed: int = SEED) -> Judgement:
     if len(values) >= FEWEST:
         low, high = bootstrap_interval(values, seed)
         p_value = wilcoxon_exact(values)
+    if len(values) >= ENOUGH:
         shown = p_value < SIGNIFICANT
         outcome = BETTER if shown and low > 0 else WORSE if shown and high < 0 else NO_EVIDENCE
     return Judgement(
@@ -154,19 +155,33 @@ def p_words(p_value: float | None) -> str:
 
 def _sentence(found: Judgement) -> str:
     size = _size(found)
-    if found.outcome == TOO_FEW:
+    if found.p_value is None:
         return (
             f"Too few patients for a verdict: {found.patients} (at least {ENOUGH} are needed to show a difference); "
             f"{size}."
         )
     p = p_words(found.p_value)
+    if found.outcome == TOO_FEW:
+        return (
+            f"B is {_counts(found)}; {size}, {p}; {_WORDS[found.patients]} patients are too few to show a difference, "
+            f"{_WORDS[ENOUGH]} are needed."
+        )
     if found.outcome == BETTER:
         return f"B is better on {found.better_on} of {found.patients} patients; {size}, {p}."
     if found.outcome == WORSE:
         return f"B is worse on {found.worse_on} of {found.patients} patients; {size}, {p}."
-    few = f" Fewer than {ENOUGH} patients cannot show a difference." if found.patients < ENOUGH else ""
-    counts = f"better on {found.better_on} of {found.patients} patients, worse on {found.worse_on}"
-    return f"No evidence that B is better: {counts}; {size}, {p}.{few}"
+    return f"No evidence that B is better: {_counts(found)}; {size}, {p}."
+
+
+_WORDS = {3: "three", 4: "four", 5: "five", 6: "six"}
+
+
+def _counts(found: Judgement) -> str:
+    """On how many patients B is better and worse; one of the two where it says all."""
+    for words, count in (("better", found.better_on), ("worse", found.worse_on)):
+        if count == found.patients:
+            return f"{words} on {count} of {found.patients} patients"
+    return f"better on {found.better_on} of {found.patients} patients, worse on {found.worse_on}"
 
 
 def _size(found: Judgement) -> str:

@@ -75,8 +75,11 @@ def test_a_gain_that_rests_on_one_patient_is_no_evidence():
 def test_five_patients_cannot_show_that_b_is_better():
     found = judge([2.0, 3.0, 2.5, 4.0, 1.0])
     assert found.ci_low > 0 and found.p_value == pytest.approx(0.0625)
-    assert not found.better
-    assert "Fewer than 6 patients cannot show a difference" in found.sentence
+    assert not found.better and found.outcome == "too few"
+    assert found.sentence.startswith("B is better on 5 of 5 patients; MAE lower by 2.5 grey levels (95 % CI ")
+    assert found.sentence.endswith("p = 0.062; five patients are too few to show a difference, six are needed.")
+    mixed = judge([2.0, -3.0, 2.5, 0.0]).sentence
+    assert mixed.startswith("B is better on 2 of 4 patients, worse on 1;") and "four patients are too few" in mixed
 
 
 def test_six_patients_who_agree_can():
