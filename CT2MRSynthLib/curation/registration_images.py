@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from CT2MRSynthLib.resample import AIR
+from CT2MRSynthLib.resample import AIR, CT_RANGE
 from CT2MRSynthLib.volume import Volume
 
 #: HU between which tissues differ; what lies beyond (gas, metal) must not take bins away from them.
@@ -113,7 +113,7 @@ def ct_picture(ct: Volume, lattice: Lattice) -> Picture:
         ct: HU.
         lattice: In the CT's world.
     """
-    values, inside = sample(ct, lattice, AIR)
+    values, inside = sample(ct, lattice, AIR, CT_RANGE)
     tissue = ndimage.gaussian_filter(values, 1.5 / lattice.spacing[::-1]) > CT_AIR
     return Picture(lattice, np.clip(values, *CT_WINDOW), _with_rim(tissue, lattice) & inside)
 
@@ -165,8 +165,16 @@ def reduce(volume: Volume, spacing: np.ndarray) -> Volume:
     return Volume(part / np.float32(blocks.prod()), matrix, volume.world_to_volume, volume.name, volume.modality)
 
 
-def sample(volume: Volume, lattice: Lattice, fill: float) -> tuple[np.ndarray, np.ndarray]:
+def sample(
+    volume: Volume, lattice: Lattice, fill: float, limits: tuple[float, float] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Linear interpolation of a volume, means of blocks of voxels where the grid is coarser.
+
+    Args:
+        volume: CT or MR.
+        lattice: In its world.
+        fill: Value outside.
+        limits: Values are clipped to this range first: padding and metal of a CT; an MR has no such range.
 
     Returns:
         Values (float32) and where they lie inside the volume, both of shape (k, j, i).
@@ -174,7 +182,7 @@ def sample(volume: Volume, lattice: Lattice, fill: float) -> tuple[np.ndarray, n
     values = np.full(lattice.size[::-1], fill, dtype=np.float32)
     inside = np.zeros(lattice.size[::-1], dtype=bool)
     index = np.stack([volume.world_to_ijk(lattice.plane(k).reshape(-1, 3)) for k in range(lattice.size[2])])
-    part = _part(volume, index.reshape(-1, 3), lattice)
+    part = _part(volume, index.reshape(-1, 3), lattice, limits)
     if part is None:
         return values, inside
     size = np.asarray(part.size)
@@ -188,7 +196,7 @@ def sample(volume: Volume, lattice: Lattice, fill: float) -> tuple[np.ndarray, n
     return values, inside
 
 
-def _part(volume: Volume, index: np.ndarray, lattice: Lattice) -> Volume | None:
+def _part(volume: Volume, index: np.ndarray, lattice: Lattice, limits) -> Volume | None:
     """The voxels around ``index`` at the grid's resolution; None: there are none."""
     size = np.asarray(volume.size)
     low = np.clip(np.floor(index.min(axis=0)).astype(int) - 4, 0, size)
@@ -198,8 +206,8 @@ def _part(volume: Volume, index: np.ndarray, lattice: Lattice) -> Volume | None:
     matrix = volume.ijk_to_ras.copy()
     matrix[:3, 3] += matrix[:3, :3] @ low
     array = volume.array[low[2] : high[2], low[1] : high[1], low[0] : high[0]]
-    if volume.modality != "MR":
-        array = np.clip(array, AIR, 3071)
+    if limits is not None:
+        array = np.clip(array, *limits)
     return reduce(Volume(array, matrix), np.full(3, lattice.spacing.min()))
 
 

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
 from CT2MRSynthLib.curation.registration import refine, register
-from CT2MRSynthLib.curation.registration_images import Lattice, reduce, sample
+from CT2MRSynthLib.curation.registration_images import Lattice, mr_picture, reduce, sample
 from CT2MRSynthLib.curation.registration_search import to_matrix, to_transform
 from CT2MRSynthLib.errors import InputError
 from CT2MRSynthLib.phantom.ct.protocol import CTProtocol
@@ -151,3 +151,12 @@ def test_sampling_and_joined_voxels_keep_positions():
         lattice.plane(1)[1, 2], abs=1e-9
     )
     assert reduce(volume, np.full(3, 1.5)).array.shape == (9, 16, 13)
+
+
+def test_the_values_of_an_mr_have_no_upper_limit():
+    rng = np.random.default_rng(3)
+    volume = Volume(rng.integers(0, 1500, (10, 12, 14)).astype(np.float32), np.eye(4))
+    lattice = Lattice.around(volume.corners(), np.eye(3), 2.0)
+    scaled = Volume(20 * volume.array, volume.ijk_to_ras)
+    one, other = (mr_picture([mr], lattice) for mr in (volume, scaled))
+    assert np.array_equal(one.mask, other.mask) and other.values == pytest.approx(one.values, rel=1e-5)
