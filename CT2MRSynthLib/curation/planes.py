@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -95,9 +95,28 @@ def planes_of_overlap(ct: Volume, mrs: list[Volume], mr_to_ct: list[np.ndarray],
                 DiscFrame(center, frame.axes, [edge, edge, frame.extent[2]], name),
                 n,
                 number,
-                _angle(frame.axes[2], _normal(ct.ijk_to_ras)),
+                _angle_to_ct(frame.axes[2], ct),
                 0.0,
             )
+
+
+def within_both(ct: Volume, mr: Volume, mr_to_ct: np.ndarray, plane: Plane) -> Plane:
+    """The plane with the largest square of its box that lies in both scans; the same where all of it does.
+
+    Args:
+        ct: CT.
+        mr: The stack of the slice.
+        mr_to_ct: 4x4, where it lies, from MR-world to CT-world RAS mm.
+        plane: Of the slice.
+    """
+    frame = plane.frame
+    inside = _common(ct, frame, mr, mr_to_ct)
+    square = None if inside.all() else _largest_square(inside)
+    if square is None:
+        return plane
+    right, anterior, edge = square
+    center = frame.center + np.array([right, anterior]) @ frame.axes[:2]
+    return replace(plane, frame=DiscFrame(center, frame.axes, [edge, edge, frame.extent[2]], frame.level))
 
 
 def sample_ct(ct: Volume, plane: Plane) -> Resampled:
@@ -206,6 +225,13 @@ def _axes(normal: np.ndarray, forward: np.ndarray) -> np.ndarray:
     anterior = forward - (forward @ normal) * normal
     anterior = anterior / np.linalg.norm(anterior)
     return np.stack([np.cross(anterior, normal), anterior, normal])
+
+
+def _angle_to_ct(normal: np.ndarray, ct: Volume) -> float:
+    """Degrees to the plane of the CT nearest to it: files hold a CT in any order of its axes."""
+    columns = ct.ijk_to_ras[:3, :3].T
+    crossed = [np.cross(columns[n - 2], columns[n - 1]) for n in range(3)]
+    return min(_angle(normal, one / np.linalg.norm(one)) for one in crossed)
 
 
 def _normal(matrix: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import SimpleITK as sitk
 
-from CT2MRSynthLib.curation.planes import Plane, sample_ct, sample_mr
+from CT2MRSynthLib.curation.planes import Plane, sample_ct, sample_mr, within_both
 from CT2MRSynthLib.curation.registration_search import BINS
 from CT2MRSynthLib.frame import DiscFrame
 from CT2MRSynthLib.volume import Volume
@@ -28,7 +28,7 @@ class SliceFit:
 
     Args:
         mr_to_ct: 4x4, from MR-world to CT-world RAS mm.
-        plane: The pair's plane, moved with the slice.
+        plane: The pair's plane, moved with the slice, and smaller where it would leave the CT.
         numbers: For JSON: right_mm, anterior_mm, turn_deg, metric_before, metric_found (nats), kept_start.
     """
 
@@ -59,13 +59,16 @@ def refine_in_plane(ct: Volume, mr: Volume, mr_to_ct: np.ndarray, plane: Plane) 
         "metric_before": round(before, 4),
         "metric_found": round(found, 4),
     }
-    kept = found < (1 + GAIN) * before or np.hypot(left, posterior) > MOVE or abs(np.degrees(angle)) > TURN
+    kept = found <= (1 + GAIN) * before or np.hypot(left, posterior) > MOVE or abs(np.degrees(angle)) > TURN
     if kept:
         return SliceFit(mr_to_ct, plane, {**numbers, "kept_start": True})
     move = _in_world(transform, plane.frame)
     frame = plane.frame
     moved = DiscFrame(move[:3, :3] @ frame.center + move[:3, 3], frame.axes @ move[:3, :3].T, frame.extent, frame.level)
-    return SliceFit(move @ mr_to_ct, replace(plane, frame=moved), {**numbers, "kept_start": False})
+    moved_mr = move @ mr_to_ct
+    return SliceFit(
+        moved_mr, within_both(ct, mr, moved_mr, replace(plane, frame=moved)), {**numbers, "kept_start": False}
+    )
 
 
 def _search(fixed: sitk.Image, moving: sitk.Image) -> tuple[sitk.Euler2DTransform, float, float]:

@@ -96,5 +96,13 @@ def test_the_order_in_which_voxels_are_stored_does_not_matter():
         np.testing.assert_allclose(sample_mr(same, HERE, plane).array, picture, atol=1e-2)
 
 
+def test_a_ct_stored_in_another_order_is_as_parallel():
+    ct, mr = ct_of(size=(45, 45, 20)), stack(tilt=2.0)
+    (angle,) = {round(plane.angle, 6) for plane in planes_of_overlap(ct, [mr], [HERE], 9)}
+    assert angle == pytest.approx(2.0)
+    for _, _, other in all_orientations(ct):
+        assert {round(plane.angle, 6) for plane in planes_of_overlap(other, [mr], [HERE], 9)} == {angle}
+
+
 def test_where_nothing_overlaps_there_is_no_slice():
     assert not list(planes_of_overlap(ct_of(), [stack((0, 0, 500))], [HERE], 1))

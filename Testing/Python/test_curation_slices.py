@@ -56,6 +56,19 @@ def test_a_slice_that_has_shifted_is_brought_back_and_its_box_moves_along(right,
     assert after > before + 0.1
 
 
+def test_a_box_that_moves_out_of_the_ct_shrinks_to_what_both_show():
+    ct, mr = limb()
+    matrix = ct.ijk_to_ras.copy()
+    matrix[0, 3] += 15
+    ct = Volume(ct.array[:, :, 15:], matrix)  # ends just beside the leg
+    off = shifted(6.0, -4.0)
+    plane = list(planes_of_overlap(ct, [mr], [off], 2))[1]
+    fit = refine_in_plane(ct, mr, off, plane)
+    assert not fit.numbers["kept_start"] and fit.plane.frame.extent[0] == fit.plane.frame.extent[1]
+    assert plane.frame.extent[0] - 16 < fit.plane.frame.extent[0] < plane.frame.extent[0]
+    assert sample_ct(ct, fit.plane).outside_fraction < 0.005 > sample_mr(mr, fit.mr_to_ct, fit.plane).outside_fraction
+
+
 def test_a_slice_that_lies_right_is_left_exactly_as_it_is():
     ct, mr = limb()
     plane = next(planes_of_overlap(ct, [mr], [np.eye(4)], 2))
