@@ -46,12 +46,13 @@ def run(arguments: argparse.Namespace) -> int:
     from CT2MRSynthLib.bundle import default_bundle_path
     from CT2MRSynthLib.cli import status_of
     from CT2MRSynthLib.evaluation.compare import compare
-    from CT2MRSynthLib.evaluation.verdict import HTML_FILE, words, write_verdict
+    from CT2MRSynthLib.evaluation.verdict import HTML_FILE, check_folder, words, write_verdict
     from CT2MRSynthLib.progress import Progress, Terminal
 
     with Progress([Terminal(sys.stderr, quiet=arguments.quiet)]) as progress:
         progress.start(0, 0)
         try:
+            check_folder(arguments.out)
             with _Stages(progress) as tell:
                 comparison = compare(
                     arguments.pairs,

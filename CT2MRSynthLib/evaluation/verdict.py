@@ -13,10 +13,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 from CT2MRSynthLib import __version__
 from CT2MRSynthLib.atomic import write_text
+from CT2MRSynthLib.errors import InputError, OutputError
 from CT2MRSynthLib.evaluation import pictures
 from CT2MRSynthLib.evaluation.compare import Comparison, PatientScores
 from CT2MRSynthLib.evaluation.metrics import for_json
@@ -86,6 +88,8 @@ def write_verdict(comparison: Comparison, out: str | Path) -> dict:
     """
     out = Path(out)
     content = to_dict(comparison)
+    check_folder(out)
+    (out / JSON_FILE).unlink(missing_ok=True)  # of an earlier verdict, whose pictures are replaced now
     write_text(out / CSV_FILE, table(comparison))
     images = {PLOT_FILE: pictures.plot(comparison)}
     titles = (comparison.a.title, comparison.b.title)
@@ -98,6 +102,18 @@ def write_verdict(comparison: Comparison, out: str | Path) -> dict:
     write_text(out / HTML_FILE, page(content, paths))
     write_text(out / JSON_FILE, to_json(content))
     return content
+
+
+def check_folder(out: str | Path) -> None:
+    """Refuse a folder that cannot be written, before minutes of computing; nothing is made.
+
+    Raises:
+        OutputError: It cannot.
+    """
+    out = Path(out)
+    place = next(folder for folder in (out, *out.parents) if folder.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise OutputError(f"The verdict cannot be written to {out}: {place} takes no files; choose another folder.")
 
 
 def table(comparison: Comparison) -> str:
@@ -186,8 +202,6 @@ def read_verdict(folder: str | Path) -> dict:
     Raises:
         InputError: It is missing, damaged or of a newer schema.
     """
-    from CT2MRSynthLib.errors import InputError
-
     path = Path(folder) / JSON_FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
