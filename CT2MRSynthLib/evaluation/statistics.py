@@ -29,6 +29,8 @@ ENOUGH = 6
 #: Differences in grey levels that agree to so many digits are ties: what is left is rounding.
 TIE_DIGITS = 9
 
+_WORDS = {3: "three", 4: "four", 5: "five", 6: "six"}
+
 BETTER, WORSE, NO_EVIDENCE, TOO_FEW = "better", "worse", "no evidence", "too few"
 
 
@@ -171,9 +173,6 @@ def _sentence(found: Judgement) -> str:
     if found.outcome == WORSE:
         return f"B is worse on {found.worse_on} of {found.patients} patients; {size}, {p}."
     return f"No evidence that B is better: {_counts(found)}; {size}, {p}."
-
-
-_WORDS = {3: "three", 4: "four", 5: "five", 6: "six"}
 
 
 def _counts(found: Judgement) -> str:
