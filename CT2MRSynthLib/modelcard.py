@@ -28,6 +28,15 @@ LIMITS = (
     "T2-weighted, axial, at disc level only; a sagittal or coronal picture is a reformat of synthesized axial slices.",
 )
 
+#: The same of a generator trained on pairs of patients, of whatever sequence and part of the body.
+OWN_USE = "Research on synthetic {sequence} pictures from CT. Not for diagnosis and not a replacement for MR."
+OWN_LIMITS = (
+    "Not a replacement for MR.",
+    "What the training pairs hardly show, such as tumor, infection or fracture, means nothing here.",
+    "{sequence}, in the planes and at the places of the training pairs only; a picture in another plane is a reformat"
+    " of synthesized slices.",
+)
+
 
 @dataclass(frozen=True)
 class ModelCard:

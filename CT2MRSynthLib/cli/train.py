@@ -74,7 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--checkpoint-minutes", type=float, default=5.0, metavar="M", help="and every M minutes (default: 5)"
     )
     card = parser.add_argument_group("for the model card")
-    card.add_argument("--name", default="CT2MRSynth lumbar T2", help="of the generator")
+    card.add_argument("--name", default="", help="of the generator; default: one that tells the sequence")
     card.add_argument("--model-version", default="0.1.0", metavar="X.Y.Z", help="of the generator")
     card.add_argument(
         "--data-description", default="Training pairs of the user's own.", metavar="WORDS", help="of the pairs"
@@ -84,7 +84,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what the arguments say; returns the exit status."""
+    import time
     from pathlib import Path
+
+    asked = time.time()  # before torch is imported, which takes seconds
 
     from CT2MRSynthLib.training.overrides import parse_assignments
 
@@ -110,6 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
         version=arguments.model_version,
         description=arguments.data_description,
         limits=tuple(arguments.limit),
+        asked=asked,
     )
     train(request, _print, signals=True)
     return 0

@@ -70,6 +70,8 @@ def load_checkpoint(folder: str | Path) -> tuple[dict | None, list[str]]:
     for path in checkpoint_paths(folder):
         try:
             return torch.load(io.BytesIO(_checked(path)), map_location="cpu", weights_only=True), problems
+        except MemoryError:  # says nothing of the file, which must not give way to an older one
+            raise
         except Exception as error:  # torch.load has no error class of its own
             reason = (str(error).splitlines() or [""])[0] or type(error).__name__
             problems.append(f"The checkpoint {path.name} cannot be used ({reason}); the one before is taken.")
@@ -80,6 +82,11 @@ def load_checkpoint(folder: str | Path) -> tuple[dict | None, list[str]]:
             "folder."
         )
     return None, []
+
+
+def remove_newer(folder: str | Path, step: int) -> None:
+    """Remove checkpoints of later steps, once a run goes on without them: they would count among those kept."""
+    _remove([path for path in checkpoint_paths(folder) if path.name > f"checkpoint-{step:09d}.pt"])
 
 
 def state_size(state) -> int:

@@ -11,11 +11,14 @@ from pathlib import Path
 import torch
 
 from CT2MRSynthLib.bundle import default_bundle_path, load_bundle
-from CT2MRSynthLib.device import choose_device
+from CT2MRSynthLib.device import choose_device, is_out_of_memory
 from CT2MRSynthLib.errors import CT2MRSynthError, InputError, UsageError
+from CT2MRSynthLib.evaluation.selection import seen_by_bundle
 from CT2MRSynthLib.greylevels import DEFAULT_CT_WINDOW
-from CT2MRSynthLib.modelcard import LIMITS, ModelCard
-from CT2MRSynthLib.training.checkpoint import checkpoint_paths, load_checkpoint
+from CT2MRSynthLib.modelcard import INTENDED_USE, LIMITS, OWN_LIMITS, OWN_USE, ModelCard
+from CT2MRSynthLib.pairset import read_manifest
+from CT2MRSynthLib.pairset.manifest import TEST
+from CT2MRSynthLib.training.checkpoint import checkpoint_paths, load_checkpoint, remove_newer
 from CT2MRSynthLib.training.distributed import Context, join
 from CT2MRSynthLib.training.overrides import changed, check_same_run
 from CT2MRSynthLib.training.pairs import PairStore, held_back
@@ -47,10 +50,11 @@ class Request:
         threads: CPU threads; 0: torch's own choice.
         checkpoint_steps: Steps between checkpoints; 0: by time only.
         checkpoint_minutes: Minutes between checkpoints.
-        name: For the model card.
+        name: For the model card; empty: one that tells the sequence.
         version: Same.
         description: Of the training data, same.
         limits: Further ones, same.
+        asked: When that was, Unix seconds: a file ``stop`` in ``out`` that is older was meant for an earlier process.
     """
 
     pairs: Path
@@ -64,10 +68,11 @@ class Request:
     threads: int = 0
     checkpoint_steps: int = 0
     checkpoint_minutes: float = 5.0
-    name: str = "CT2MRSynth lumbar T2"
+    name: str = ""
     version: str = "0.1.0"
     description: str = "Training pairs of the user's own."
     limits: tuple[str, ...] = ()
+    asked: float = field(default_factory=time.time)
 
 
 def train(request: Request, report: Callable[[dict], None] | None = None, signals: bool = False) -> str:
@@ -84,25 +89,37 @@ def train(request: Request, report: Callable[[dict], None] | None = None, signal
     Raises:
         CT2MRSynthError: The request cannot be met, or the run failed. ``report`` hears of it too.
     """
-    device = choose_device(request.device)
-    context = join(device.kind)
-    lock = None
+    context, lock = Context(), None
     try:
         try:
+            device = choose_device(request.device)
+            context = join(device.kind)
             lock = RunLock(request.out) if context.is_first else None
             trainer = _prepared(request, report, context)
             for note in device.notes:
                 trainer.warn(note)
-        except CT2MRSynthError as error:
+        except Exception as error:
+            told = _told(error)
             if report is not None and context.is_first:
-                report({"event": "failed", "time": round(time.time(), 3), "step": 0, "steps": 0, "error": str(error)})
-            raise
+                report({"event": "failed", "time": round(time.time(), 3), "step": 0, "steps": 0, "error": str(told)})
+            if told is error:
+                raise
+            raise told from error
         with stopping_on_signals(trainer) if signals else contextlib.nullcontext():
             return trainer.run()
     finally:
         if lock is not None:
             lock.release()
         context.close()
+
+
+def _told(error: Exception) -> Exception:
+    """The error in words for users: networks or pairs that find no room show it before the first step already."""
+    if isinstance(error, CT2MRSynthError) or not is_out_of_memory(error):
+        return error
+    return CT2MRSynthError(
+        "The memory does not hold the networks and the pairs; give a smaller --width or fewer pairs."
+    )
 
 
 def _prepared(request: Request, report, context: Context) -> Trainer:
@@ -114,6 +131,8 @@ def _prepared(request: Request, report, context: Context) -> Trainer:
     for problem in problems:
         trainer.warn(problem)
     context.barrier()
+    if problems and context.is_first:
+        remove_newer(request.out, state["step"])
     return trainer
 
 
@@ -125,7 +144,7 @@ def _check_folder(request: Request) -> None:
         raise UsageError(f"There is a run in {out} already; add --resume to go on with it, or give another folder.")
     if not holds_run and (out / FOLDER).exists():
         raise InputError(f"The run in {out} has a bundle but no checkpoint to go on from; start a new run elsewhere.")
-    clean_up(out)
+    clean_up(out, request.asked)
 
 
 def _new(request: Request, report, context: Context) -> Trainer:
@@ -151,6 +170,11 @@ def _new(request: Request, report, context: Context) -> Trainer:
         initial_card=initial.card if initial else None,
         preset=preset,
     )
+    if initial and (seen := _test_patients_seen(request.pairs, initial.card)):
+        trainer.warn(
+            f"The bundle {Path(path).name} was trained on {seen} of the test patients of this set; of these no verdict "
+            "can be made, neither on it nor on what comes of it."
+        )
     if initial and initial.card.ct_window != (DEFAULT_CT_WINDOW.low, DEFAULT_CT_WINDOW.high):
         low, high = initial.card.ct_window
         trainer.warn(
@@ -201,12 +225,19 @@ def _of_bundle(settings: TrainingSettings, request: Request, card: ModelCard, pa
         wanted = request.changes.get(setting, card.architecture[name])
         if wanted != card.architecture[name]:
             raise UsageError(
-                f"The bundle {path} has {setting} {card.architecture[name]}, not {wanted}; leave --{setting} out, or "
+                f"The bundle {path} has {setting} {card.architecture[name]}, not {wanted}; leave that out, or "
                 "train without --init."
             )
     own = architecture(settings)
     followed = {name: card.architecture.get(name, own[name]) for name in ("width", "blocks")}
     return replace(settings, architecture=card.architecture["name"], **followed)
+
+
+def _test_patients_seen(pairs: Path, card: ModelCard) -> int:
+    """How many of a set's test patients a bundle was trained on, for all its card tells."""
+    seen = seen_by_bundle("", card)
+    tested = [entry for entry in read_manifest(pairs).pairs if entry.accepted and entry.split == TEST]
+    return len({entry.patient for entry in tested if seen.holds(entry)})
 
 
 def _check_repeatable(settings: TrainingSettings, deterministic: bool) -> None:
@@ -220,13 +251,19 @@ def _check_repeatable(settings: TrainingSettings, deterministic: bool) -> None:
 def _trainer(
     request: Request, report, context: Context, pairs: PairStore, settings: TrainingSettings, **more
 ) -> Trainer:
+    sequence = "+".join(pairs.sequences)
+    name, use, limits = "CT2MRSynth lumbar T2", INTENDED_USE, LIMITS
+    if not pairs.simulated or sequence != "T2":
+        name, use = f"CT2MRSynth {sequence}, own pairs", OWN_USE.format(sequence=sequence)
+        limits = tuple(sentence.format(sequence=sequence) for sentence in OWN_LIMITS)
     card = ModelCard(
-        name=request.name,
+        name=request.name or name,
         version=request.version,
+        intended_use=use,
         architecture=architecture(settings),
         ct_window=(DEFAULT_CT_WINDOW.low, DEFAULT_CT_WINDOW.high),
         training_data={"description": request.description},
-        limits=(*LIMITS, *request.limits),
+        limits=(*limits, *request.limits),
     )
     return Trainer(
         pairs,

@@ -23,9 +23,9 @@ class Losses:
 
     def __init__(self, folder: Path, upto: float = math.inf) -> None:
         self.path = Path(folder) / FILE
-        found = _read(self.path)
-        self.rows: list[dict[str, float]] = [row for row in found if row["step"] <= upto]
-        if len(self.rows) < len(found):
+        before = self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
+        self.rows: list[dict[str, float]] = [row for row in _read(before) if row["step"] <= upto]
+        if before and before != _text(self.rows, header=True):  # later steps, or a line that was cut off
             write_text(self.path, _text(self.rows, header=True))
 
     def add(self, **values: float) -> None:
@@ -66,12 +66,11 @@ def _number(value: float | None) -> str:
     return str(int(value)) if math.isfinite(value) and value == int(value) else f"{value:.6g}"
 
 
-def _read(path: Path) -> list[dict[str, float]]:
-    """The rows of a file; a last line that was cut off is left out."""
-    if not path.exists():
-        return []
+def _read(text: str) -> list[dict[str, float]]:
+    """The rows of a table; what a power cut or a kill left of a last line is left out."""
+    whole = text[: text.rfind("\n") + 1].replace("\0", "")
     rows = []
-    for line in csv.DictReader(path.read_text(encoding="utf-8", errors="replace").splitlines()):
+    for line in csv.DictReader(whole.splitlines()):
         try:
             row = {name: float(line[name]) for name in COLUMNS if line[name] not in ("", None)}
         except (ValueError, KeyError):

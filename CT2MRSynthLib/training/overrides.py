@@ -15,6 +15,9 @@ AUGMENTATION = "augmentation"
 #: What cannot change while a run goes on, because it makes the networks or the data other ones.
 FIXED = ("architecture", "width", "blocks", "discriminator_width", "batch", "validation_pairs", "seed", AUGMENTATION)
 
+#: Nor can these be switched on or off: a discriminator or a mean of the weights cannot begin in the middle.
+SWITCHES = ("adversarial_weight", "ema_decay")
+
 #: Largest sensible values; all numbers are at least zero.
 AT_MOST = dict.fromkeys(("flip", "geometric", "intensity", "constant_fraction", "ema_decay", "betas", "warmup"), 1.0)
 BELOW = ("ema_decay", "betas", "warmup")
@@ -85,7 +88,7 @@ def check_same_run(before: TrainingSettings, now: TrainingSettings, where: objec
     for name in old:
         if old[name] == new[name] or name in ("steps", "minutes"):
             continue
-        if name in fixed or (name == "adversarial_weight" and 0 in (old[name], new[name])):
+        if name in fixed or (name in SWITCHES and 0 in (old[name], new[name])):
             raise UsageError(
                 f"The run in {where} has {name} {_words(old[name])}, not {_words(new[name])}; leave it out or start a "
                 "new run in another folder."

@@ -52,6 +52,7 @@ class PairStore:
     def __init__(self, folder: str | Path, validation: int = 20) -> None:
         self.folder = Path(folder)
         entries = _usable(self.folder)
+        self.simulated = read_manifest(self.folder).simulated
         check_patients(entries)
         sides = _sides(entries, validation)
         _check_images(entries, sides)

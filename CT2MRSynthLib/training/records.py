@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from CT2MRSynthLib import __version__
-from CT2MRSynthLib.errors import OutputError
+from CT2MRSynthLib.errors import BundleError, OutputError
 from CT2MRSynthLib.modelcard import ModelCard, read_card
 from CT2MRSynthLib.training.checkpoint import checkpoint_paths, save_checkpoint, state_size
 from CT2MRSynthLib.training.losses import Losses
@@ -139,7 +140,8 @@ class Records:
         self.files.forget_after(step)
         self._validator.forget_after(step)
         if (self._out / FOLDER).is_dir():
-            self.files.update(weights_sha256=read_card(self._out / FOLDER).weights.get("sha256"))
+            with contextlib.suppress(BundleError):  # a power cut can damage it; the next checkpoint writes it anew
+                self.files.update(weights_sha256=read_card(self._out / FOLDER).weights.get("sha256"))
 
     def _tell_progress(self, moment: Moment, losses: dict[str, float], rate: float, mae: float | None) -> None:
         seconds, left = round(moment.seconds, 1), self._seconds_left(moment, rate)

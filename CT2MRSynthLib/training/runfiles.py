@@ -20,7 +20,8 @@ failed      error: the last event
 
 ``state.json`` holds ``status`` (running, stopped, finished, failed), ``step``, ``steps``, ``fraction``, ``heartbeat``
 (Unix seconds, renewed while the process lives, however long a step takes), ``pid``, ``seconds``, ``seconds_left``,
-``weights_sha256`` of the bundle, and ``error``.
+``weights_sha256`` of the bundle, and ``error``. A status that stays running while the heartbeat grows old is that of a
+process that was killed.
 """
 
 from __future__ import annotations
@@ -69,14 +70,13 @@ class RunFiles:
         self._thread: threading.Thread | None = None
 
     def begin(self, **state) -> None:
-        """Write the first state and let the heart beat; a stop file of before is removed.
+        """Write the first state and let the heart beat.
 
         Raises:
             OutputError: The folder cannot be written.
         """
         if not self.active:
             return
-        (self.folder / STOP).unlink(missing_ok=True)
         self.update(**state)
         self.write_state()
         self._thread = threading.Thread(target=self._beat, daemon=True, name="heartbeat")
@@ -162,10 +162,18 @@ class RunFiles:
                 self.say("heartbeat")
 
 
-def clean_up(folder: str | Path) -> None:
-    """Remove what a process that was killed left half-written."""
+def clean_up(folder: str | Path, asked: float) -> None:
+    """Remove what a process that was killed left: half-written files, and a stop request meant for it.
+
+    Args:
+        folder: Of the run.
+        asked: When the run that begins was asked for, Unix seconds; a later request to stop is for this one.
+    """
     import shutil
 
+    stop = Path(folder) / STOP
+    if stop.exists() and stop.stat().st_mtime < asked - 1.0:  # file systems that know whole seconds only
+        stop.unlink(missing_ok=True)
     for path in [*Path(folder).glob(".part-*"), *Path(folder).glob("*/.part-*")]:
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 

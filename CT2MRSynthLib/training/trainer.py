@@ -266,6 +266,9 @@ class Trainer:
 @contextlib.contextmanager
 def stopping_on_signals(trainer: Trainer) -> Iterator[None]:
     """Inside, SIGTERM and SIGINT end the run after its current step, with a checkpoint."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield
+        return
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, lambda *_: trainer.request_stop()) for number in numbers]
     try:

@@ -19,6 +19,7 @@ from CT2MRSynthLib.bundle import load_bundle  # noqa: E402
 from CT2MRSynthLib.modelcard import read_card  # noqa: E402
 from CT2MRSynthLib.training import runfiles  # noqa: E402
 from CT2MRSynthLib.training.checkpoint import checkpoint_paths, load_checkpoint, save_checkpoint  # noqa: E402
+from CT2MRSynthLib.training.launch import Request, train  # noqa: E402
 from CT2MRSynthLib.training.losses import Losses  # noqa: E402
 from CT2MRSynthLib.training.lossplot import BLUE, GREEN, ORANGE, ticks, write_plot  # noqa: E402
 from CT2MRSynthLib.training.preview import difference_colors, thin_out  # noqa: E402
@@ -91,8 +92,8 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(pairs, tmp_path, capsy
         state, problems = load_checkpoint(run)
         assert state["step"] == 4 and newest.name in problems[0]
     small = ["train", "--pairs", str(pairs), "--out", str(run), "--device", "cpu", "--resume"]
-    assert main(small) == 0
-    assert load_checkpoint(run)[0]["step"] == 6 and len(checkpoint_paths(run)) == 2
+    assert main([*small, "--steps", "8"]) == 0
+    assert [load_checkpoint(run)[0]["step"], *(path.name[-4:] for path in checkpoint_paths(run))] == [8, "8.pt", "4.pt"]
     assert newest.name in events_of(run, "warning")[-1]["message"]
     for path in checkpoint_paths(run):
         path.write_bytes(b"")
@@ -108,6 +109,34 @@ def test_a_checkpoint_beyond_a_step_back_is_not_mistaken_for_the_newest(tmp_path
     assert [path.name[-4:] for path in checkpoint_paths(tmp_path)] == ["6.pt", "4.pt"]
     save_checkpoint(tmp_path, {"step": 5})
     assert [path.name[-4:] for path in checkpoint_paths(tmp_path)] == ["5.pt", "4.pt"]
+
+
+def test_a_damaged_bundle_stops_no_run_and_is_written_anew(pairs, tmp_path):
+    run = tmp_path / "run"
+    a_trainer(pairs, run).run()
+    (run / "bundle" / "card.json").write_bytes(b"")
+    assert main(["train", "--pairs", str(pairs), "--out", str(run), "--device", "cpu", "--resume"]) == 0
+    assert load_bundle(run / "bundle").sha256 == state_of(run)["weights_sha256"]
+
+
+@pytest.mark.parametrize("rest", [b"8,2.0,0.00", b"8,2.0,0.0002,0.5,0,0,12.3", b"\0\0\0\0"])
+def test_a_line_of_losses_that_was_cut_off_is_not_mixed_with_the_next(tmp_path, rest):
+    Losses(tmp_path).add(step=6, seconds=1.5, l1=0.5)
+    with open(tmp_path / "losses.csv", "ab") as file:
+        file.write(rest)
+    Losses(tmp_path).add(step=8, seconds=2.5, l1=0.25)
+    assert Losses(tmp_path).rows == [{"step": 6, "seconds": 1.5, "l1": 0.5}, {"step": 8, "seconds": 2.5, "l1": 0.25}]
+
+
+def test_a_generator_of_own_pairs_is_not_called_what_the_simulated_one_is(tmp_path):
+    folder = write_pairs(tmp_path / "pairs", "ab")
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"sequence": "T2"', '"sequence": "T1"'))
+    changes = {"width": 2, "discriminator_width": 2, "blocks": 1, "steps": 1}
+    train(Request(folder, tmp_path / "run", changes=changes, device="cpu"))
+    card = read_card(tmp_path / "run" / "bundle")
+    assert (card.name, card.sequence) == ("CT2MRSynth T1, own pairs", "T1")
+    assert not any("T2" in words or "lumbar" in words for words in (card.intended_use, *card.limits))
 
 
 def test_the_heart_beats_while_nothing_else_happens(tmp_path, monkeypatch):
@@ -129,7 +158,7 @@ def test_fine_tuning_takes_networks_and_history_from_the_bundle(pairs, tmp_path,
     command = ["train", "--pairs", str(others), "--out", str(tmp_path / "second"), "--preset", "fine-tune"]
     command += ["--init", str(bundle), "--steps", "2", "--device", "cpu", "--learning-rate", "1e-9"]
     assert main([*command, "--width", "8"]) == 2
-    assert "has width 4, not 8; leave --width out" in capsys.readouterr().err
+    assert "has width 4, not 8; leave that out" in capsys.readouterr().err
     assert main([*command, "--discriminator-width", "2", "--validation-pairs", "1"]) == 0
     first, second = read_card(bundle), load_bundle(tmp_path / "second" / "bundle")
     assert second.card.architecture == first.architecture
@@ -138,6 +167,10 @@ def test_fine_tuning_takes_networks_and_history_from_the_bundle(pairs, tmp_path,
     for name, tensor in load_bundle(bundle).generator().state_dict().items():
         torch.testing.assert_close(second.generator().state_dict()[name], tensor, rtol=0, atol=1e-4)
     assert events_of(tmp_path / "second", "validation")[0]["step"] == 0  # how good it was before
+    tested = write_pairs(tmp_path / "tested", "ax", splits={"a": "test", "x": "training"})
+    command[2:5] = [str(tested), "--out", str(tmp_path / "third")]
+    assert main([*command, "--discriminator-width", "2"]) == 0
+    assert any("1 of the test patients" in event["message"] for event in events_of(tmp_path / "third", "warning"))
 
 
 def test_fine_tuning_on_few_pairs_starts_from_the_bundle_in_use(tmp_path, capsys):

@@ -1,10 +1,12 @@
 """A run loses no work and says how it fares, whatever ends it; and its result is a usable bundle."""
 
 import json
+import os
 import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -159,6 +161,27 @@ def test_a_stop_file_is_a_request_that_holds_once(pairs, tmp_path):
     assert not (run / "stop").exists()
 
 
+def test_a_request_to_stop_that_came_while_the_program_started_is_heard_and_an_older_one_is_not(pairs, tmp_path):
+    changes = {"width": 2, "discriminator_width": 2, "blocks": 1, "steps": 100_000, "validation_pairs": 2}
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "stop").touch()
+    started = time.time() - 60
+    assert train(Request(pairs, run, changes=changes, device="cpu", asked=started)) == "stopped"
+    (run / "stop").touch()
+    os.utime(run / "stop", (started, started))
+    few = {"steps": load_checkpoint(run)[0]["step"] + 1}
+    assert train(Request(pairs, run, changes=few, device="cpu", resume=True)) == "finished"
+
+
+def test_the_command_runs_in_a_thread_too(pairs, tmp_path):
+    done = []
+    thread = threading.Thread(target=lambda: done.append(main(words(pairs, tmp_path / "run", "--steps", 1))))
+    thread.start()
+    thread.join(120)
+    assert done == [0]
+
+
 def test_a_full_disk_at_the_start_is_said_before_training(pairs, tmp_path, full_disk):
     trainer = a_trainer(pairs, tmp_path / "run")
     full_disk(20_000)
@@ -288,3 +311,7 @@ def test_an_error_at_the_start_is_an_event_too(tmp_path, capsys):
     assert main(words(tmp_path / "nowhere", tmp_path / "run", "--steps", 1)) == 1
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told["event"] == "failed" and "There is no pair set" in told["error"]
+    heard = []
+    with pytest.raises(CT2MRSynthError):
+        train(Request(tmp_path / "nowhere", tmp_path / "run", device="tpu"), heard.append)
+    assert heard[0]["event"] == "failed" and "'tpu' is unknown" in heard[0]["error"]
