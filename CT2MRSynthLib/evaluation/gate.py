@@ -28,6 +28,7 @@ from CT2MRSynthLib.bundle import (
 )
 from CT2MRSynthLib.errors import CT2MRSynthError, InputError, OutputError, UsageError
 from CT2MRSynthLib.evaluation.predict import card_sha256
+from CT2MRSynthLib.evaluation.selection import seen_by_bundle
 from CT2MRSynthLib.evaluation.statistics import judge
 from CT2MRSynthLib.evaluation.verdict import read_verdict
 from CT2MRSynthLib.modelcard import write_card
@@ -39,7 +40,7 @@ SCHEMA = 1
 #: What the card keeps of a verdict.
 KEPT = (
     "verdict", "better", "patients", "better_on", "worse_on", "difference", "ci_low", "ci_high", "p_value", "mae_a",
-    "mae_b", "psnr_a", "psnr_b", "ssim_a", "ssim_b", "pairs", "allow_seen", "created_utc",
+    "mae_b", "psnr_a", "psnr_b", "ssim_a", "ssim_b", "pairs", "allow_seen", "notes", "created_utc",
 )  # fmt: skip
 
 
@@ -140,6 +141,11 @@ def _check(content: dict, new: Bundle, before: Bundle | None) -> None:
     if content.get("allow_seen") or content.get("seen_patients"):
         raise InputError(
             "The verdict was made with --allow-seen: it says nothing on unseen patients; compare again without it."
+        )
+    if (content.get("pairs") or {}).get("split") == "unseen" and not seen_by_bundle("B", new.card).known:
+        raise InputError(
+            "The card of the bundle does not list whom it was trained on and the pair set of the verdict has no split, "
+            "so nothing tells that these patients are new to it; compare on patients put into test."
         )
     _check_numbers(content)
     if not content["better"]:

@@ -248,6 +248,13 @@ def test_one_patient_is_too_few_and_still_gets_a_page(pair_set, bundles, tmp_pat
     assert {"best.png", "verdict.html"} <= set(files_below(tmp_path))
 
 
+def test_a_folder_that_takes_no_files_is_said_before_anything_is_computed(pair_set, bundles, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    words = ["--pairs", tmp_path / "nowhere", "--b", bundles / "near", "--out", tmp_path / "file" / "out"]
+    assert main(["compare", *map(str, words), "--quiet"]) == 1
+    assert "takes no files; choose another folder" in capsys.readouterr().err
+
+
 def test_an_altered_image_is_refused_and_nothing_is_written(pair_set, bundles, tmp_path, capsys):
     copy = tmp_path / "copy"
     write_set(copy, patients(2))

@@ -15,6 +15,7 @@ from CT2MRSynthLib.cli import main
 from CT2MRSynthLib.errors import BundleError, InputError, OutputError, UsageError
 from CT2MRSynthLib.evaluation.compare import compare
 from CT2MRSynthLib.evaluation.gate import use_by_override, use_by_verdict, use_default
+from CT2MRSynthLib.evaluation.predict import card_sha256
 from CT2MRSynthLib.evaluation.verdict import to_dict
 from CT2MRSynthLib.modelcard import write_card
 from CT2MRSynthLib.provenance import to_json
@@ -94,6 +95,19 @@ def test_verdicts_that_let_nobody_in(made, place):
         use_by_verdict(folder / "better", place)
     assert not (place / "home").exists()
     assert default_bundle_path() == folder / "models" / "shipped"
+
+
+def test_a_bundle_that_does_not_tell_whom_it_has_seen_needs_patients_put_into_test(made, place):
+    folder, texts = made
+    write_constant(place / "silent", 90, seen=None)
+    silent, content = check_bundle(place / "silent"), json.loads(texts["better"])
+    content["b"] |= {"sha256": silent.sha256, "card_sha256": card_sha256(silent.card)}
+    content["notes"], file = ["It is unknown."], place / "better-verdict" / "verdict.json"
+    file.write_text(json.dumps({**content, "pairs": {**content["pairs"], "split": "unseen"}}), encoding="utf-8")
+    with pytest.raises(InputError, match="does not list whom"):
+        use_by_verdict(silent.path, file.parent)
+    file.write_text(json.dumps(content), encoding="utf-8")
+    assert use_by_verdict(silent.path, file.parent).bundle.card.admission["verdict"]["notes"] == ["It is unknown."]
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,7 @@ def test_a_limit_that_is_given_alone_is_the_only_one():
 
 
 def test_a_run_goes_on_with_the_same_networks_and_data():
-    for name, value in {"width": 8, "noise": 1.0, "adversarial_weight": 0.0, "batch": 2}.items():
+    for name, value in {"width": 8, "noise": 1.0, "adversarial_weight": 0.0, "ema_decay": 0.9, "batch": 2}.items():
         with pytest.raises(UsageError, match=f"has {name} .*, not {value}"):
             check_same_run(PAPER, changed(PAPER, {name: value}), "RUN")
     said = check_same_run(PAPER, changed(PAPER, {"learning_rate": 1e-5, "steps": 400_000}), "RUN")
