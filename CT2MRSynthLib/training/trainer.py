@@ -29,8 +29,9 @@ LOWERED = 0.1
 #: Seconds between progress events, and until a checkpoint that found no room is tried again.
 REPORT_EVERY, TRY_AGAIN = 5.0, 60.0
 
-#: Steps between two moments at which several processes agree on the time and on stopping.
-AGREE_EVERY = 10
+#: Several processes agree on the time and on stopping after so many steps, or so many seconds where steps are slow:
+#: torchrun kills processes that have not ended half a minute after a request to stop.
+AGREE_EVERY, AGREE_SECONDS = 10, 2.0
 
 
 class Trainer:
@@ -174,12 +175,14 @@ class Trainer:
 
     def _train(self) -> None:
         """Steps until the run is over or asked to stop."""
-        first = self.step
+        first = agree_at = self.step
         self._saved = self._reported = time.monotonic()
+        self._agreed = first, self._saved
         while True:
             save = report = False
-            if self.step % AGREE_EVERY == 0 or self.context.world == 1 or self.step == first:
-                self.seconds, save, report = self.context.from_first(self._due())
+            if self.step >= agree_at:
+                self.seconds, save, report, ahead = self.context.from_first((*self._due(), self._ahead()))
+                agree_at = self.step + ahead
                 if self.context.any(self._stop.is_set()):
                     return
             if self.fraction >= 1.0:
@@ -194,6 +197,15 @@ class Trainer:
         now = time.monotonic()
         save, report = now - self._saved >= self.checkpoint_seconds, now - self._reported >= self.report_every
         return now - self._began, save, report
+
+    def _ahead(self) -> int:
+        """Steps until the processes agree again."""
+        if self.context.world == 1:
+            return 1
+        now = time.monotonic()
+        steps, took = self.step - self._agreed[0], now - self._agreed[1]
+        self._agreed = self.step, now
+        return max(1, min(AGREE_EVERY, int(AGREE_SECONDS * steps / max(took, 1e-6))))
 
     def _check_in(self, save: bool, status: str = "running") -> bool:
         """Look at the losses, tell them and, if wanted, save; False where the run had to step back instead."""
