@@ -14,7 +14,8 @@ apart by its modality, other files by CT or MR in their names), or files <code>_
 side by side. Or a JSON manifest lists them: {"patients": [{"code", "ct", "mr": [...], "markups": [...],
 "days_apart"}]}. The MR is registered to the CT; each disc with a box or landmarks gives a pair in the plane of the
 nearest MR slice. Pairs that break a rule are excluded with the reason and the numbers. The same command again does what
-is new or has changed."""
+is new or has changed. The exit status is 1 where a patient failed, or where no pair of the set is used since no
+registration can be trusted."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -118,6 +119,7 @@ def _print(result) -> None:
         print(f"{code}: All pairs are excluded: {sentence}")
     print(
         f"{result.accepted + result.excluded} pairs in {result.folder}, {result.accepted} accepted; patients: "
-        f"{len(result.made)} done, {len(result.skipped)} done before, {len(result.failed)} failed."
+        f"{len(result.made)} done, {len(result.skipped)} done before, {len(result.failed)} failed"
+        + (f", {len(result.doubtful)} with all pairs excluded." if result.doubtful else ".")
     )
     print(result.audit)

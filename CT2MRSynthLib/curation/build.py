@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from CT2MRSynthLib import __version__
@@ -52,8 +52,8 @@ class BuildResult:
 
     @property
     def exit_status(self) -> int:
-        """1 where a patient failed."""
-        return 1 if self.failed else 0
+        """1 where a patient failed, or no registration could be trusted and so no pair of the set is used."""
+        return 1 if self.failed or (self.doubtful and not self.accepted) else 0
 
 
 def build_pairs(
@@ -89,6 +89,7 @@ class _Build:
         self.skipped: list[str] = []
         self.failed: dict[str, str] = {}
         self.doubtful: dict[str, str] = {}
+        self.voxels: dict[str, list[str]] = {}
 
     def execute(self, patients: Path) -> BuildResult:
         if patients.is_dir() and self.out.absolute() == patients.absolute():
@@ -109,7 +110,7 @@ class _Build:
                     self._attempt(work, self._do)
                 self.progress.drop(*work.stages.values())
             self.writer.remove(self.writer.outdated)
-            if self.options.split:
+            if self.split:
                 self._divide(before)
         return self._result()
 
@@ -120,10 +121,12 @@ class _Build:
     def _open(self, before: dict) -> PairSetWriter:
         # what was found in the patients is no request: the writer must not take a difference there for another one
         asked = {"command": COMMAND, "version": __version__, **self.options.of_images()}
-        split = {"split": list(self.options.split), "seed": self.options.seed} if self.options.split else {}
-        kept = {key: before[key] for key in ("split", "seed") if key in before and not split}
+        # a set that is split stays so: who is new gets a side too
+        self.split = {key: before[key] for key in ("split", "seed") if key in before}
+        if self.options.split:
+            self.split = {"split": list(self.options.split), "seed": self.options.seed}
         found = {"common_half_width_mm": before.get("common_half_width_mm"), "patients": before.get("patients", {})}
-        return PairSetWriter(self.out, {**asked, **kept, **split, **found}, update=True)
+        return PairSetWriter(self.out, {**asked, **self.split, **found}, update=True)
 
     def _expect(self, work: Work) -> None:
         size = work.size
@@ -153,7 +156,7 @@ class _Build:
 
     def _look(self, work: Work) -> None:
         if work.patient.problem:
-            raise CT2MRSynthError(work.patient.problem)
+            raise CT2MRSynthError(work.patient.problem, work.patient.problem_kept or None)
         with self.progress.stage(work.stages["hash"], "looking for what is done", ct=work.code):
             work.sources = hash_sources(work.patient)
         if self.options.every:
@@ -184,6 +187,7 @@ class _Build:
         record = self.records.get(work.code, {})
         if record.get("status") == DONE and record.get("request") == request and self._is_there(record["pairs"]):
             self.skipped.append(work.code)
+            self.voxels[work.code] = record.get("voxels", [])
             self._doubt(work, record.get("doubt", ""))
             self._tell("skipped", work)
             return
@@ -194,10 +198,11 @@ class _Build:
             self.progress.warn(self._clean(warning, work), **where)
         voxels = [hash_voxels(volume) for volume in (scans.ct, *scans.mrs)]
         self._refuse_same_voxels(work, voxels)
-        made = self._make(work, scans)
-        self.writer.remove([e.id for e in self.writer.entries if e.patient == work.code and e.id not in _ids(made)])
+        self.voxels[work.code] = voxels
+        made, side = self._make(work, scans), self._side(work.code)
+        self.writer.remove({entry.id for entry in self._own(work.code)} - {entry.id for entry in made.entries})
         for entry in made.entries:
-            self.writer.add(entry)
+            self.writer.add(replace(entry, split=side))
         self.records[work.code] = {
             "status": DONE,
             "request": request,
@@ -205,14 +210,15 @@ class _Build:
             "pairs": [entry.id for entry in made.entries],
             "doubt": made.doubt,
         }
-        if made.problem:  # the pairs stay, excluded: each says why
+        # the pairs stay, excluded, each says why; unless a reviewer has looked at them and accepted one
+        if made.problem and not any(entry.accepted for entry in self._own(work.code)):
             raise _Untrusted(made.problem)
         self.made.append(work.code)
         self._doubt(work, made.doubt)
         self._tell("written", work)
 
     def _doubt(self, work: Work, sentence: str) -> None:
-        if sentence:
+        if sentence and not any(entry.accepted for entry in self._own(work.code)):
             self.doubtful[work.code] = sentence
             self.progress.warn(f"All pairs are excluded: {sentence}", ct=work.code)
 
@@ -245,27 +251,31 @@ class _Build:
         except MemoryError:
             self._fail(work, "There is not enough memory; close other programs.")
         except OSError as error:
-            self._fail(work, f"{error.strerror or type(error).__name__}: {Path(error.filename or 'a file').name}.")
+            reason = error.strerror or type(error).__name__
+            self._fail(work, f"{reason}: {Path(error.filename or 'a file').name}.", f"{reason}.")
         except Exception as error:
-            self._fail(work, f"Unexpected {type(error).__name__}: {error}; please report it.")
+            kind = f"Unexpected {type(error).__name__}"
+            self._fail(work, f"{kind}: {error}; please report it.", f"{kind}; please report it.")
 
     def _fail(self, work: Work, message: str, kept: str | None = None, keep: bool = False) -> None:
         if work.code in self.failed:
             return
         message = self._clean(message, work)
         self.failed[work.code] = message
-        record = self.records.get(work.code, {}) if keep else {"pairs": []}
-        self.records[work.code] = {**record, "status": FAILED, "error": self._clean(kept or message, work)}
+        # who comes back after a mishap goes to the side of before
+        side = self._side(work.code)
+        record = self.records.get(work.code, {}) if keep else {"pairs": [], **({"side": side} if side else {})}
+        error = work.for_records(self._clean(kept or message, work))
+        self.records[work.code] = {**record, "status": FAILED, "error": error}
         if not keep:
-            self.writer.remove([entry.id for entry in self.writer.entries if entry.patient == work.code])
+            self.writer.remove([entry.id for entry in self._own(work.code)])
         self.progress.fail(message, ct=work.code)
 
     def _refuse_same_voxels(self, work: Work, voxels: list[str]) -> None:
         """The same image in another file, under another name or header."""
         if len(set(voxels)) < len(voxels):
             raise CT2MRSynthError("Two of the patient's scans are the same image; give CT and MR, each once.")
-        others = [code for code, record in self.records.items() if set(record.get("voxels", ())) & set(voxels)]
-        others = [code for code in others if code != work.code]
+        others = [code for code, seen in self.voxels.items() if set(seen) & set(voxels)]
         if others:
             codes = [work.code, *others]
             for code in others:
@@ -286,15 +296,14 @@ class _Build:
         return True
 
     def _divide(self, before: dict) -> None:
-        asked = {"split": list(self.options.split), "seed": self.options.seed}
-        if any(before.get(key, value) != value for key, value in asked.items()):
+        if any(before.get(key, value) != value for key, value in self.split.items()):
             self.progress.warn(
                 "Patients stay on the sides they were put on before; for another split of all, build into a new folder."
             )
-        self.writer.assign_splits(self.options.split, self.options.seed)
+        self.writer.assign_splits(self.split["split"], self.split.get("seed", 1))
 
     def _tell(self, status: str, work: Work) -> None:
-        own = [entry for entry in self.writer.entries if entry.patient == work.code]
+        own = self._own(work.code)
         accepted = sum(entry.accepted for entry in own)
         self.progress.result(
             status,
@@ -305,6 +314,14 @@ class _Build:
             },
             ct=work.code,
         )
+
+    def _own(self, code: str) -> list:
+        return [entry for entry in self.writer.entries if entry.patient == code]
+
+    def _side(self, code: str) -> str | None:
+        """Where a patient is, or was before a mishap."""
+        sides = [entry.split for entry in self._own(code) if entry.split]
+        return sides[0] if sides else self.records.get(code, {}).get("side")
 
     def _clean(self, text: str, work: Work) -> str:
         return without_folders(text, *work.paths, self.out / "x")
@@ -333,7 +350,3 @@ class _Untrusted(CT2MRSynthError):
 def _duplicate(code: str, codes: Sequence[str]) -> str:
     others = " and ".join(sorted(other for other in codes if other != code))
     return f"A scan of {code} is the same as one of {others}; keep it under one code, the one it belongs to."
-
-
-def _ids(made) -> set[str]:
-    return {entry.id for entry in made.entries}

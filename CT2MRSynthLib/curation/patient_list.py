@@ -8,6 +8,7 @@ series in a folder. ``mr`` and ``markups`` may be one path. Paths are relative t
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 from CT2MRSynthLib.curation.patients import ImageSource, Patient
@@ -51,7 +52,7 @@ def _patient(path: Path, number: int, item) -> Patient:
     if not isinstance(code, (str, int)) or isinstance(code, bool) or not str(code).strip():
         raise wrong(f"has the code {code!r}; give a study code, never a name")
     days = item.get("days_apart")
-    if days is not None and (isinstance(days, bool) or not isinstance(days, (int, float))):
+    if days is not None and (isinstance(days, bool) or not isinstance(days, (int, float)) or not math.isfinite(days)):
         raise wrong(f"({code}) has days_apart = {days!r}; give a number of days")
     cts, mrs = (_sources(path, item.get(key)) for key in ("ct", "mr"))
     if cts is None or len(cts) > 1:

@@ -105,6 +105,7 @@ def make_pairs(
     """
     tell = progress or (lambda name, fraction: None)
     stop = cancelled or (lambda: False)
+    tell("register", 0.0)
     mrs = list(scans.mrs)
     if options.n4:
         mrs = [correct_shading(mr) for mr in mrs]
@@ -116,7 +117,7 @@ def make_pairs(
         )
     tell("register", 1.0)
     if options.every:
-        candidates = _of_slices(scans, mrs, whole, options)
+        candidates = _of_slices(scans, mrs, whole, options, tell, stop)
     else:
         candidates = []
         for n, level in enumerate(levels):
@@ -124,7 +125,9 @@ def make_pairs(
                 raise Cancelled
             candidates.append(_of_level(scans, mrs, level, whole, options))
             tell("pairs", (n + 1) / (len(levels) + 1))
-    entries = _write(out, code, candidates, scans, sources, options, stop)
+    if stop():
+        raise Cancelled
+    entries = _write(out, code, candidates, scans, sources, options)
     pictured = any(candidate.ct is not None for candidate in candidates)
     if not whole.succeeded:
         apart = not pictured or whole.numbers.get("overlap", 0.0) < OVERLAP
@@ -173,13 +176,19 @@ def _of_level(scans: Scans, mrs: list[Volume], level: Level, whole: Registration
     return candidate
 
 
-def _of_slices(scans: Scans, mrs: list[Volume], whole: Registration, options: BuildOptions) -> list[Candidate]:
+def _of_slices(
+    scans: Scans, mrs: list[Volume], whole: Registration, options: BuildOptions, tell, stop
+) -> list[Candidate]:
     """Every N-th slice of the overlap."""
     matrices = [whole.mr_to_ct] * len(mrs)
     if not any(is_axial(mr, whole.mr_to_ct) for mr in mrs):
         raise InputError("The MR has no axial slices; give an axial series.")
     result = []
-    for plane in planes_of_overlap(scans.ct, mrs, matrices, options.every):
+    planes = list(planes_of_overlap(scans.ct, mrs, matrices, options.every))
+    for n, plane in enumerate(planes):
+        if stop():
+            raise Cancelled
+        tell("pairs", n / len(planes))
         found, numbers = whole.mr_to_ct, {}
         if options.registration == "rigid" and whole.succeeded:
             # limbs and skin have shifted against what the whole MR was registered by
@@ -248,7 +257,7 @@ def _matrix(mr_to_ct: np.ndarray) -> dict:
 
 
 def _write(
-    out: Path, code: str, candidates: list[Candidate], scans: Scans, sources: dict, options: BuildOptions, stop
+    out: Path, code: str, candidates: list[Candidate], scans: Scans, sources: dict, options: BuildOptions
 ) -> list[PairEntry]:
     """Map the MR to grey levels, check what is seen, write the images."""
     pictured = [candidate for candidate in candidates if candidate.ct is not None]
@@ -264,8 +273,6 @@ def _write(
         )
     entries = []
     for candidate in candidates:
-        if stop():
-            raise Cancelled
         if options.max_days is not None and scans.days_apart is not None:
             candidate.checks.append(rules.check_days(scans.days_apart, options.max_days))
         candidate.details.update(sources=sources, days_apart=scans.days_apart, warnings=list(scans.warnings))

@@ -55,6 +55,7 @@ class Patient:
         markups: Markups files with boxes or landmarks, in the CT's world.
         days_apart: Between CT and MR, where known.
         problem: One sentence why there is nothing to curate, or empty.
+        problem_kept: The same without names of files, for records; empty: the sentence itself.
     """
 
     code: str
@@ -63,6 +64,7 @@ class Patient:
     markups: tuple[Path, ...] = ()
     days_apart: float | None = None
     problem: str = ""
+    problem_kept: str = ""
 
 
 def find_patients(path: str | Path, sequence: str = "T2", skip: Sequence[Path] = ()) -> list[Patient]:
@@ -131,7 +133,11 @@ def _in_folder(folder: Path, sequence: str, skip: set[Path]) -> list[Patient]:
         elif entry.is_dir() and entry.absolute() not in skip and not (entry / MANIFEST).is_file():
             patients.append(_in_sub_folder(entry, sequence))
     return patients + [
-        Patient(code, problem=f"There is an MR ('{name}') but no CT; add '{code}_CT' beside it.")
+        Patient(
+            code,
+            problem=f"There is an MR ('{name}') but no CT; add '{code}_CT' beside it.",
+            problem_kept=f"There is an MR but no CT; add '{code}_CT' beside it.",
+        )
         for code, name in alone.items()
     ]
 
@@ -173,7 +179,7 @@ def _in_sub_folder(folder: Path, sequence: str) -> Patient:
         cts, mrs = _by_name([path for path in files if _is_image(path)], folder)
         found_cts, found_mrs = _by_modality(folder, files)
     except CT2MRSynthError as error:
-        return Patient(code, problem=str(error))
+        return Patient(code, problem=str(error), problem_kept=error.for_records)
     cts += found_cts
     mrs = _of_sequence(mrs + found_mrs, sequence)
     if len(cts) == 1 and mrs:
@@ -198,7 +204,10 @@ def _by_name(images: list[Path], folder: Path) -> tuple[list[ImageSource], list[
             continue
         kind = next((kind for part in parts if (kind := _kind(part))), "")
         if kind == "both":
-            raise InputError(f"The name '{path.name}' says both CT and MR; rename it, or use a manifest.")
+            raise InputError(
+                f"The name '{path.name}' says both CT and MR; rename it, or use a manifest.",
+                "The name of a file says both CT and MR; rename it, or use a manifest.",
+            )
         if kind:
             found[kind].append(ImageSource(path, description=stem(path)))
     return found["CT"], found["MR"]

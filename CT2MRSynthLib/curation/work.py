@@ -11,6 +11,7 @@ from CT2MRSynthLib import __version__
 from CT2MRSynthLib.curation.boxes import Level
 from CT2MRSynthLib.curation.options import BuildOptions
 from CT2MRSynthLib.curation.patients import Patient
+from CT2MRSynthLib.imageio.image_file import stem
 from CT2MRSynthLib.progress import Stage
 
 
@@ -45,6 +46,19 @@ class Work:
     def size(self) -> int:
         """Bytes of all its files."""
         return sum(_bytes_of(path) for path in self.paths)
+
+    def for_records(self, sentence: str) -> str:
+        """A sentence without the names of the patient's files, which may name the patient; the code stays."""
+        scans = [("CT", self.patient.ct), *(("MR", source) for source in self.patient.mr)]
+        paths = [(word, source.path) for word, source in scans if source]
+        paths += [("Markups file", path) for path in self.patient.markups]
+        words = {f"'{name}'": f"'{word}'" for word, path in paths for name in (stem(path), path.name)}
+        # without quotation marks only what can be nothing but the name of a file
+        words |= {path.name: word for word, path in paths if "." in path.name}
+        for name in sorted(words, key=len, reverse=True):
+            if name.strip("'") != self.code:
+                sentence = sentence.replace(name, words[name])
+        return sentence
 
     def request(self, options: BuildOptions) -> str:
         """All that the pairs of a patient depend on."""

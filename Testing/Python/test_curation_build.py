@@ -11,6 +11,7 @@ from CT2MRSynthLib.curation.build import build_pairs
 from CT2MRSynthLib.curation.options import BuildOptions
 from CT2MRSynthLib.errors import InputError, UsageError
 from CT2MRSynthLib.pairset import read_manifest, read_pair
+from CT2MRSynthLib.pairset.decisions import decide
 from CT2MRSynthLib.volume import Volume
 
 ALIGNED = {"registration": "none"}
@@ -224,6 +225,48 @@ def test_an_mr_that_does_not_match_is_refused_with_a_sentence(tmp_path):
     assert pair.decision.status == "excluded" and sentence in pair.decision.reason
     assert "different parts of the body" in sentence or "do not match" in sentence
     assert pair.files  # to be looked at
+    assert result.exit_status == 1  # nothing came of it
+    decide(tmp_path / "pairs", [pair.id], "accepted", "AB")
+    result = build_pairs(tmp_path / "p", tmp_path / "pairs", BuildOptions())
+    assert (result.exit_status, result.failed, result.doubtful) == (0, {}, {})  # somebody has looked at it
+
+
+def test_who_comes_back_after_a_mishap_is_on_the_side_of_before(three, tmp_path):
+    patients, out = tmp_path / "patients", tmp_path / "pairs"
+    shutil.copytree(three, patients)
+    build_pairs(patients, out, BuildOptions(split=(0.34, 0.33, 0.33), **ALIGNED))
+    before = {pair.patient: pair.split for pair in read_manifest(out).pairs}
+    write_landmarks(patients / "P1" / "points.mrk.json", L5_S1=landmarks(s=-15.0))
+    for code in ("P2", "P3"):
+        (patients / code / "CT.nrrd").rename(patients / f"{code}.away")
+    assert set(build_pairs(patients, out, BuildOptions(**ALIGNED)).failed) == {"P2", "P3"}
+    for code in ("P3", "P2"):
+        (patients / f"{code}.away").rename(patients / code / "CT.nrrd")
+        assert build_pairs(patients, out, BuildOptions(**ALIGNED)).made == (code,)
+    pairs = read_manifest(out).pairs
+    assert len(pairs) == 7 and all(pair.split == before[pair.patient] for pair in pairs)
+
+
+def test_records_hold_no_names_of_files(tmp_path):
+    for code, seed in (("P1", 1), ("P2", 2)):
+        write_patient(tmp_path / "p" / code, seed)
+    folder = tmp_path / "p"
+    (folder / "P1" / "MR.nrrd").rename(folder / "P1" / "Doe^Jane_CT.nrrd")
+    (folder / "P1" / "CT.nrrd").rename(folder / "P1" / "Doe^Jane_MR.nrrd")
+    (folder / "P2" / "MR.nrrd").rename(folder / "P2" / "Doe^Jane_CT_MR.nrrd")
+    result = build_pairs(folder, tmp_path / "pairs", BuildOptions(**ALIGNED))
+    assert set(result.failed) == {"P1", "P2"} and "Doe^Jane" in result.failed["P1"]  # said, not kept
+    for name in ("manifest.json", "audit.html"):
+        text = (tmp_path / "pairs" / name).read_text(encoding="utf-8")
+        assert "Doe" not in text and "exchanged" in text
+
+
+def test_three_copies_of_a_scan_are_all_refused(tmp_path):
+    for code, ending in (("A", "nrrd"), ("B", "nii.gz"), ("C", "nii")):
+        write(tmp_path / "p" / code / f"CT.{ending}", ct_of(1))
+        write(tmp_path / "p" / code / "MR.nrrd", mr_of(ord(code)))
+        write_landmarks(tmp_path / "p" / code / "points.mrk.json", L4_L5=landmarks())
+    assert set(build_pairs(tmp_path / "p", tmp_path / "pairs", BuildOptions(**ALIGNED)).failed) == {"A", "B", "C"}
 
 
 def _something_else() -> Volume:

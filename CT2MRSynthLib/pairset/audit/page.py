@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from html import escape
 
 from CT2MRSynthLib import __version__
-from CT2MRSynthLib.pairset.audit.pair import ATTENTION, CODE, link_to, said
+from CT2MRSynthLib.pairset.audit.pair import ATTENTION, CODE, MEANINGS, link_to, said
 from CT2MRSynthLib.pairset.audit.style import style_of
 from CT2MRSynthLib.pairset.manifest import SPLITS, STATUSES, PairSet
-from CT2MRSynthLib.pairset.summary import NO_SIDE, counted, sentence, summary
+from CT2MRSynthLib.pairset.summary import NO_SIDE, checks_of, counted, sentence, summary
 
 #: Nothing is loaded and nothing is run, whatever a manifest holds.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -52,6 +52,7 @@ def page_of(found: PairSet, articles: Sequence[str]) -> str:
             f"<p>{escape(sentence(found))}</p>",
             _summary(found),
             HELP,
+            _meanings(found),
             _index(found),
             "</header>",
             *inputs,
@@ -89,7 +90,8 @@ def _summary(found: PairSet) -> str:
             ],
         ),
         _table("Made with", [(name.replace("_", " "), said(value)) for name, value in _settings(found)]),
-        _table("Patients that failed", _failed(found)),
+        _table("Patients that failed", _records(found, "error")),
+        _table("Patients whose pairs are all excluded", _records(found, "doubt")),
     ]
     return f'<div class="summary">{"".join(tables)}</div>'
 
@@ -99,11 +101,21 @@ def _settings(found: PairSet) -> list[tuple[str, object]]:
     return [(name, value) for name, value in found.made_by.items() if value is not None and not isinstance(value, dict)]
 
 
-def _failed(found: PairSet) -> list[tuple[str, str]]:
-    """Patients that could not be used, and why."""
+def _records(found: PairSet, key: str) -> list[tuple[str, str]]:
+    """Patients of whom nothing is used, and the sentence of their record that says why."""
     records = found.made_by.get("patients")
     records = records if isinstance(records, dict) else {}
-    return [(code, one["error"]) for code, one in records.items() if isinstance(one, dict) and one.get("error")]
+    used = {entry.patient for entry in found.pairs if entry.accepted}
+    return [
+        (code, one[key]) for code, one in records.items() if isinstance(one, dict) and one.get(key) and code not in used
+    ]
+
+
+def _meanings(found: PairSet) -> str:
+    """What the checks of the set mean."""
+    names = {str(check.get("name")) for entry in found.pairs for check in checks_of(entry)}
+    rows = [(name.replace("_", " "), words) for name, words in MEANINGS.items() if name in names]
+    return f"<details><summary>What is checked</summary>{_table('', rows)}</details>" if rows else ""
 
 
 def _table(caption: str, rows: Sequence[tuple[str, object]]) -> str:

@@ -18,6 +18,22 @@ if TYPE_CHECKING:
 NUMBERS = ("registration", "plane", "grey_mapping", "days_apart", "mr_shift_mm")
 #: Class of a pair that wants a second look.
 ATTENTION = "attention"
+#: What the checks of curated pairs mean, by name.
+MEANINGS = {
+    "registration": "1 where metric, overlap and parts of the MR say that its registration to the CT can be trusted.",
+    "angle": "Between the planes of the MR slice and of the CT or the disc.",
+    "offset": "From the MR slice to mid-disc; the limit is half the disc's height.",
+    "days": "Between CT and MR.",
+    "ct_outside": "Share of the picture that lies outside the CT.",
+    "mr_outside": "Share of the picture that lies outside the MR.",
+    "agreement": "Share of the MR's variance within the body that the CT's local density explains (correlation ratio): "
+    "low where a slice lies in the wrong place, in another pose, or is spoiled by artifacts. Only of slices without a "
+    "disc (--every), whose place no landmark vouches for.",
+    "ct_body": "Share of the CT picture that shows the body.",
+    "mr_signal": "Share of the CT's soft tissue in which the MR has signal.",
+    "ct_contrast": "Standard deviation of the CT picture: a flat one shows nothing.",
+    "mr_contrast": "Standard deviation of the MR picture: a flat one shows nothing.",
+}
 #: Stands for the reviewer's own code in the commands.
 CODE = "CODE"
 
@@ -118,7 +134,8 @@ def _checks(entry: PairEntry) -> str:
             sign = "&le; " if (value <= limit) == passed else "&ge; "
         mark = '<td class="passed">passed</td>' if passed else '<td class="failed">failed</td>'
         words = f"{escape(said(value))} {unit}</td><td>{sign}{escape(said(limit))} {unit}"
-        rows.append(f"<tr><th>{escape(_words(check.get('name')))}</th><td>{words}</td>{mark}</tr>")
+        meaning = escape(MEANINGS.get(str(check.get("name")), ""))
+        rows.append(f'<tr title="{meaning}"><th>{escape(_words(check.get("name")))}</th><td>{words}</td>{mark}</tr>')
     if not rows:
         return ""
     head = "<tr><th>check</th><th>value</th><th>limit</th><th></th></tr>"
