@@ -20,6 +20,7 @@ SWITCHES = ("adversarial_weight", "ema_decay")
 
 #: Largest sensible values; all numbers are at least zero.
 AT_MOST = dict.fromkeys(("flip", "geometric", "intensity", "constant_fraction", "ema_decay", "betas", "warmup"), 1.0)
+AT_MOST["seed"] = 2**63 - 1  # torch takes no larger one
 BELOW = ("ema_decay", "betas", "warmup")
 
 

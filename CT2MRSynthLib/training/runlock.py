@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -22,7 +23,8 @@ class RunLock:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        folder = Path(folder)
+        self._folder = folder = Path(folder)
+        self._made = not folder.exists()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._handle = os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o666)
@@ -38,8 +40,12 @@ class RunLock:
             )
 
     def release(self) -> None:
-        """Let another process have the run."""
+        """Let another process have the run; a folder made for one that never began is removed."""
         if self._handle is not None:
+            if self._made and os.listdir(self._folder) == [FILE]:
+                with contextlib.suppress(OSError):  # Windows keeps open files
+                    os.unlink(self._folder / FILE)
+                    self._folder.rmdir()
             os.close(self._handle)
             self._handle = None
 

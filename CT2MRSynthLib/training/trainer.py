@@ -87,7 +87,8 @@ class Trainer:
         written = (self.out, pairs, settings, self.training, card, facts, initial_card, self.files)
         self.records = Records(*written) if self.context.is_first else None
         self.step, self.seconds, self.rate_factor = 0, 0.0, 1.0
-        self._resumed, self._stop, self._warnings = False, threading.Event(), pairs.warnings()
+        self._resumed, self._warnings = False, pairs.warnings()
+        self._stopping = False  # plain: a signal may come while another one is handled, and no lock must be held then
 
     def restore(self, state: dict) -> None:
         """Go on from the state of a checkpoint; what was told of later steps is forgotten."""
@@ -102,7 +103,7 @@ class Trainer:
 
     def request_stop(self) -> None:
         """Let the current step finish, write a checkpoint and return from ``run``; callable from a signal handler."""
-        self._stop.set()
+        self._stopping = True
 
     @property
     def fraction(self) -> float:
@@ -183,7 +184,7 @@ class Trainer:
             if self.step >= agree_at:
                 self.seconds, save, report, ahead = self.context.from_first((*self._due(), self._ahead()))
                 agree_at = self.step + ahead
-                if self.context.any(self._stop.is_set()):
+                if self.context.any(self._stopping):
                     return
             if self.fraction >= 1.0:
                 return

@@ -181,6 +181,7 @@ def test_every_setting_is_set_by_name_and_of_its_type():
         ("learning_rate=0", "learning_rate is 0.0; give a number above zero"),
         ("ema_decay=1", "ema_decay is 1.0; give a number from zero below 1"),
         ("seed=-1", "seed is -1; give a number from zero"),
+        ("seed=99999999999999999999", "seed is 9+; give a number from zero up to 9.22337e.18"),
         ("schedule=stairs", "schedule is 'stairs'; known are linear and cosine"),
     ],
 )

@@ -311,6 +311,7 @@ def test_an_error_at_the_start_is_an_event_too(tmp_path, capsys):
     assert main(words(tmp_path / "nowhere", tmp_path / "run", "--steps", 1)) == 1
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told["event"] == "failed" and "There is no pair set" in told["error"]
+    assert not (tmp_path / "run").exists()
     heard = []
     with pytest.raises(CT2MRSynthError):
         train(Request(tmp_path / "nowhere", tmp_path / "run", device="tpu"), heard.append)
