@@ -9,8 +9,8 @@ from scipy.ndimage import gaussian_filter
 from CT2MRSynthLib.cli import main
 from CT2MRSynthLib.curation.build import build_pairs
 from CT2MRSynthLib.curation.options import BuildOptions
-from CT2MRSynthLib.errors import InputError, UsageError
-from CT2MRSynthLib.pairset import read_manifest, read_pair
+from CT2MRSynthLib.errors import Cancelled, InputError, UsageError
+from CT2MRSynthLib.pairset import is_complete, read_manifest, read_pair
 from CT2MRSynthLib.pairset.decisions import decide
 from CT2MRSynthLib.volume import Volume
 
@@ -274,3 +274,16 @@ def _something_else() -> Volume:
     volume = mr_of()
     noise = gaussian_filter(np.random.default_rng(1).standard_normal(volume.array.shape), 4)
     return Volume(np.rint(300 + 150 * noise / noise.std()).clip(0).astype(np.int16), volume.ijk_to_ras)
+
+
+@pytest.mark.parametrize("every", [None, 8])
+def test_a_run_that_is_ended_leaves_whole_patients_only(three, tmp_path, every):
+    out, options = tmp_path / "pairs", BuildOptions(every=every, **ALIGNED)
+    asked = iter(range(1000))
+    with pytest.raises(Cancelled):
+        # before the first patient, between its pairs, before the second and between its pairs
+        build_pairs(three, out, options, cancelled=lambda: next(asked) >= (7 if every else 5))
+    kept = read_manifest(out).pairs
+    assert {pair.patient for pair in kept} == {"P1"} == {path.name for path in out.iterdir() if path.is_dir()}
+    assert all(is_complete(out, pair) for pair in kept)
+    assert build_pairs(three, out, options).skipped == ("P1",)
