@@ -73,12 +73,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--checkpoint-minutes", type=float, default=5.0, metavar="M", help="and every M minutes (default: 5)"
     )
-    card = parser.add_argument_group("for the model card")
+    card = parser.add_argument_group("for the model card; a run that goes on keeps them")
     card.add_argument("--name", default="", help="of the generator; default: one that tells the sequence")
-    card.add_argument("--model-version", default="0.1.0", metavar="X.Y.Z", help="of the generator")
-    card.add_argument(
-        "--data-description", default="Training pairs of the user's own.", metavar="WORDS", help="of the pairs"
-    )
+    card.add_argument("--model-version", default="", metavar="X.Y.Z", help="of the generator; default: 0.1.0")
+    card.add_argument("--data-description", default="", metavar="WORDS", help="of the pairs")
     card.add_argument("--limit", action="append", default=[], metavar="SENTENCE", help="a further limit; repeatable")
 
 

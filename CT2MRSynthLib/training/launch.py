@@ -50,7 +50,7 @@ class Request:
         threads: CPU threads; 0: torch's own choice.
         checkpoint_steps: Steps between checkpoints; 0: by time only.
         checkpoint_minutes: Minutes between checkpoints.
-        name: For the model card; empty: one that tells the sequence.
+        name: For the model card; empty: what it was before, of a new run one that tells the sequence.
         version: Same.
         description: Of the training data, same.
         limits: Further ones, same.
@@ -69,8 +69,8 @@ class Request:
     checkpoint_steps: int = 0
     checkpoint_minutes: float = 5.0
     name: str = ""
-    version: str = "0.1.0"
-    description: str = "Training pairs of the user's own."
+    version: str = ""
+    description: str = ""
     limits: tuple[str, ...] = ()
     asked: float = field(default_factory=time.time)
 
@@ -159,12 +159,14 @@ def _new(request: Request, report, context: Context) -> Trainer:
     _check_repeatable(settings, request.deterministic)
     if request.threads:
         torch.set_num_threads(request.threads)
+    pairs = PairStore(request.pairs, settings.validation_pairs)
     trainer = _trainer(
         request,
         report,
         context,
-        PairStore(request.pairs, settings.validation_pairs),
+        pairs,
         settings,
+        _usual_card(pairs, settings),
         deterministic=request.deterministic,
         initial=initial.generator().state_dict() if initial else None,
         initial_card=initial.card if initial else None,
@@ -208,6 +210,7 @@ def _resumed(request: Request, report, context: Context, state: dict) -> Trainer
         context,
         pairs,
         settings,
+        ModelCard.from_json(state["card"]),
         deterministic=deterministic,
         initial_card=initial_card,
         preset=preset,
@@ -249,21 +252,15 @@ def _check_repeatable(settings: TrainingSettings, deterministic: bool) -> None:
 
 
 def _trainer(
-    request: Request, report, context: Context, pairs: PairStore, settings: TrainingSettings, **more
+    request: Request, report, context: Context, pairs: PairStore, settings: TrainingSettings, card: ModelCard, **more
 ) -> Trainer:
-    sequence = "+".join(pairs.sequences)
-    name, use, limits = "CT2MRSynth lumbar T2", INTENDED_USE, LIMITS
-    if not pairs.simulated or sequence != "T2":
-        name, use = f"CT2MRSynth {sequence}, own pairs", OWN_USE.format(sequence=sequence)
-        limits = tuple(sentence.format(sequence=sequence) for sentence in OWN_LIMITS)
-    card = ModelCard(
-        name=request.name or name,
-        version=request.version,
-        intended_use=use,
-        architecture=architecture(settings),
-        ct_window=(DEFAULT_CT_WINDOW.low, DEFAULT_CT_WINDOW.high),
-        training_data={"description": request.description},
-        limits=(*limits, *request.limits),
+    """A trainer whose card says what the request asks for, and the rest as ``card`` does."""
+    card = replace(
+        card,
+        name=request.name or card.name,
+        version=request.version or card.version,
+        training_data={"description": request.description or card.training_data["description"]},
+        limits=tuple(dict.fromkeys([*card.limits, *request.limits])),
     )
     return Trainer(
         pairs,
@@ -275,4 +272,22 @@ def _trainer(
         checkpoint_steps=request.checkpoint_steps,
         checkpoint_minutes=request.checkpoint_minutes,
         **more,
+    )
+
+
+def _usual_card(pairs: PairStore, settings: TrainingSettings) -> ModelCard:
+    """The card of a run of which nothing else is said: with pairs of patients it claims nothing of the simulated."""
+    sequence = "+".join(pairs.sequences)
+    name, words, use, limits = "CT2MRSynth lumbar T2", "Simulated pairs.", INTENDED_USE, LIMITS
+    if not pairs.simulated or sequence != "T2":
+        name, words = f"CT2MRSynth {sequence}, own pairs", "Training pairs of the user's own."
+        use, limits = OWN_USE.format(sequence=sequence), [one.format(sequence=sequence) for one in OWN_LIMITS]
+    return ModelCard(
+        name=name,
+        version="0.1.0",
+        intended_use=use,
+        architecture=architecture(settings),
+        ct_window=(DEFAULT_CT_WINDOW.low, DEFAULT_CT_WINDOW.high),
+        training_data={"description": words},
+        limits=tuple(limits),
     )

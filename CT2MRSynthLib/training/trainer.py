@@ -74,7 +74,7 @@ class Trainer:
         checkpoint_minutes: float = 5.0,
         report_every: float = REPORT_EVERY,
     ) -> None:
-        self.pairs, self.out, self.settings = pairs, Path(out), settings
+        self.pairs, self.out, self.settings, self.card = pairs, Path(out), settings, card
         self.context = context or Context(device=torch.device(device))
         self.deterministic, self.preset, self.initial_card = deterministic, preset, initial_card
         self.checkpoint_steps, self.checkpoint_seconds = checkpoint_steps, 60.0 * checkpoint_minutes
@@ -158,6 +158,7 @@ class Trainer:
             "threads": torch.get_num_threads(),
             "world": self.context.world,
             "pairs": self.pairs.record(),
+            "card": self.card.to_json(),
             "initial_card": self.initial_card.to_json() if self.initial_card else None,
             "training": self.training.state_dict(),
         }

@@ -133,10 +133,15 @@ def test_a_generator_of_own_pairs_is_not_called_what_the_simulated_one_is(tmp_pa
     manifest = folder / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"sequence": "T2"', '"sequence": "T1"'))
     changes = {"width": 2, "discriminator_width": 2, "blocks": 1, "steps": 1}
-    train(Request(folder, tmp_path / "run", changes=changes, device="cpu"))
+    run = tmp_path / "run"
+    train(Request(folder, run, changes=changes, device="cpu"))
     card = read_card(tmp_path / "run" / "bundle")
     assert (card.name, card.sequence) == ("CT2MRSynth T1, own pairs", "T1")
     assert not any("T2" in words or "lumbar" in words for words in (card.intended_use, *card.limits))
+    train(Request(folder, run, changes={"steps": 2}, device="cpu", resume=True, name="Ours", limits=("Knees.",)))
+    train(Request(folder, run, changes={"steps": 3}, device="cpu", resume=True))
+    later = read_card(run / "bundle")
+    assert (later.name, later.limits, later.training["step"]) == ("Ours", (*card.limits, "Knees."), 3)
 
 
 def test_the_heart_beats_while_nothing_else_happens(tmp_path, monkeypatch):
