@@ -4,8 +4,8 @@ Real scans come in three kinds. Most lie a few millimeters off: the search from 
 come from a scanner with another origin: they are looked for in the whole CT. And some belong to another patient:
 whatever is found then has a blunt metric, and parts of the MR disagree with each other on where they lie.
 
-The signal of fat is what the metric mostly sees. Chemical shift displaces it along the frequency axis by a millimeter
-or so against water, and with it the result.
+The edges of fat are what the metric mostly sees. Chemical shift displaces them along the frequency axis by a
+millimeter or so against water, and with them the result; the last step at a level goes by tissue without fat.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from CT2MRSynthLib.curation.registration_checks import (
     Fit,
+    displaced,
     mean_distance,
     measure_fit,
     rotation_deg,
@@ -31,6 +32,7 @@ from CT2MRSynthLib.curation.registration_images import (
     native_lattice,
 )
 from CT2MRSynthLib.curation.registration_search import Stage, descend
+from CT2MRSynthLib.curation.registration_water import step_onto_water
 from CT2MRSynthLib.errors import InputError
 from CT2MRSynthLib.frame import DiscFrame
 from CT2MRSynthLib.volume import Volume
@@ -85,7 +87,8 @@ class Registration:
         reason: Empty, or one sentence why it is not to be trusted.
         numbers: For JSON: metric (mutual information, nats) at the start, as returned and as found, sharpness_found
             (share of the metric lost 5 mm beside), overlap (0 to 1), moved_mm (mean over the MR), rotation_deg and
-            translation_mm (right, anterior, superior) against the start, residual_mm, kept_start, searched.
+            translation_mm (right, anterior, superior) against the start, residual_mm, kept_start, searched, water_mm
+            (the last step of ``refine``, right, anterior, superior).
     """
 
     mr_to_ct: np.ndarray
@@ -175,9 +178,19 @@ def refine(
     )
     target = ct_picture(ct, lattice).smoothed(smoothing)
     before = measure_fit(picture, target, start, sharpness=False)
-    matrix = descend(picture, target, start, _LEVEL) if before.overlap >= OVERLAP else start
+    matrix = start
+    if before.overlap >= OVERLAP:
+        matrix = descend(picture, target, start, _LEVEL)
     attempt = _Attempt(start, matrix, before, measure_fit(picture, target, matrix), points)
-    return attempt.level_result(frame.level, WORTH if aligned else LEVEL_WORTH)
+    result = attempt.level_result(frame.level, WORTH if aligned else LEVEL_WORTH)
+    if not result.succeeded or (aligned and result.numbers["kept_start"]):
+        return result
+    step = step_onto_water(picture, target, result.mr_to_ct)
+    if not step.any():
+        return result
+    matrix = displaced(result.mr_to_ct, step)
+    moved = {"moved_mm": _short(mean_distance(matrix, start, points)), "kept_start": False}
+    return replace(result, mr_to_ct=matrix, numbers={**result.numbers, **moved, "water_mm": [_short(x) for x in step]})
 
 
 @dataclass(frozen=True)

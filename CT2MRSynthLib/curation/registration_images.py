@@ -141,12 +141,15 @@ def native_lattice(volume: Volume, spacing: float) -> Lattice:
 
     Args:
         volume: The MR.
-        spacing: mm that a voxel is to measure at most where whole voxels are joined.
+        spacing: mm along the axes whose voxels are finer than that.
     """
-    reduced = reduce(volume, np.full(3, spacing))
-    axes = np.linalg.qr(reduced.ijk_to_ras[:3, :3])[0].T
-    axes *= np.sign(np.sum(axes * reduced.ijk_to_ras[:3, :3].T, axis=1))[:, None]
-    return Lattice(reduced.ijk_to_ras[:3, 3], axes, reduced.spacing, reduced.size)
+    edges = volume.spacing * volume.size
+    steps = np.maximum(volume.spacing, spacing)
+    size = np.maximum(np.floor(edges / steps + 1e-6), 1)
+    axes = np.linalg.qr(volume.ijk_to_ras[:3, :3])[0].T
+    axes *= np.sign(np.sum(axes * volume.ijk_to_ras[:3, :3].T, axis=1))[:, None]
+    middle = volume.ijk_to_ras[:3, :3] @ ((np.asarray(volume.size) - 1) / 2) + volume.ijk_to_ras[:3, 3]
+    return Lattice(middle - (steps * (size - 1) / 2) @ axes, axes, steps, tuple(int(n) for n in size))
 
 
 def reduce(volume: Volume, spacing: np.ndarray) -> Volume:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,7 +90,8 @@ def descend(mr: Picture, ct: Picture, start: np.ndarray, stages: Sequence[Stage]
         method.SetInitialTransform(to_transform(matrix, center), inPlace=False)
         fixed, moving = mr.smoothed(stage.sigma), ct.smoothed(stage.sigma)
         try:
-            found = method.Execute(fixed.images()[0], moving.images()[0])
+            with _one_thread():
+                found = method.Execute(fixed.images()[0], moving.images()[0])
         except RuntimeError:
             break
         inner = found.GetNthTransform(0) if isinstance(found, sitk.CompositeTransform) else found
@@ -106,14 +108,26 @@ def mutual_information(mr: Picture, ct: Picture, matrix: np.ndarray) -> float:
     method.SetMetricMovingMask(moving_mask)
     method.SetInitialTransform(to_transform(np.asarray(matrix, dtype=float), mr.points().mean(axis=0)))
     try:
-        return -float(method.MetricEvaluate(fixed, moving))
+        with _one_thread():
+            return -float(method.MetricEvaluate(fixed, moving))
     except RuntimeError:
         return 0.0
 
 
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums in one order: the same bits every time. A method's own number of threads does not reach its optimizer."""
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+
+
 def _method(share: float) -> sitk.ImageRegistrationMethod:
     method = sitk.ImageRegistrationMethod()
-    method.SetNumberOfThreads(1)  # sums in one order: the same result on every machine and every time
+    method.SetNumberOfThreads(1)
     method.SetMetricAsMattesMutualInformation(BINS)
     if share < 1:
         method.SetMetricSamplingStrategy(method.REGULAR)
