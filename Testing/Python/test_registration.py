@@ -88,7 +88,7 @@ def test_an_aligned_start_is_returned_as_it_is(patient):
 
 def test_the_mr_of_another_patient_is_refused(patient):
     other = phantom_subject(204, None, CTProtocol(matrix=32, spacing=8.0, thickness=8.0, increment=8.0), mr=False)
-    stacks, _ = take_mr(other.body, LEVELS)
+    stacks, _ = take_mr(other.body, LEVELS[:2])
     start = moved(*(patient.frames["L4-L5"].center - other.frames["L4-L5"].center))
     refused = register(patient.ct, [stack.volume for stack in stacks.values()], start)
     assert not refused.succeeded
@@ -98,14 +98,14 @@ def test_the_mr_of_another_patient_is_refused(patient):
 
 def test_noise_and_a_mirrored_mr_are_refused(patient):
     rng = np.random.default_rng(1)
-    noise = [Volume(rng.rayleigh(40, mr.array.shape), mr.ijk_to_ras, modality="MR") for mr in patient.mr[:2]]
+    noise = [Volume(rng.rayleigh(40, mr.array.shape), mr.ijk_to_ras, modality="MR") for mr in patient.mr[:1]]
     assert not register(patient.ct, noise).succeeded
-    mirrored = [Volume(mr.array[:, :, ::-1], mr.ijk_to_ras, modality="MR") for mr in patient.mr[:2]]
+    mirrored = [Volume(mr.array[:, :, ::-1], mr.ijk_to_ras, modality="MR") for mr in patient.mr[1:]]
     assert not register(patient.ct, mirrored).succeeded
 
 
 def test_an_empty_mr_is_refused(patient):
-    empty = [Volume(np.zeros_like(mr.array), mr.ijk_to_ras, modality="MR") for mr in patient.mr[:2]]
+    empty = [Volume(np.zeros_like(mr.array), mr.ijk_to_ras, modality="MR") for mr in patient.mr[:1]]
     assert "no tissue" in register(patient.ct, empty).reason
     assert "no tissue" in refine(patient.ct, empty[0], patient.frames["L4-L5"], np.eye(4)).reason
 
