@@ -115,14 +115,16 @@ def make_viewer(settings: TrainingSettings, device: torch.device, layout: torch.
 
 def _data(pairs: PairStore, initial: ModelCard | None) -> dict:
     before = initial.training_data if initial else {}
-    patients = {_short(hashlib.sha256(entry.patient.encode()).hexdigest()) for entry in pairs.seen}
+    # those held back only show how a run comes along: the last weights are the result, whatever their error
+    patients = {_short(hashlib.sha256(entry.patient.encode()).hexdigest()) for entry in pairs.entries}
+    images = {_short(image) for image in _images(pairs.entries)}
     return {
         "subjects": pairs.subjects,
         "pairs": len(pairs),
         "sequence": "+".join(pairs.sequences),
         "data_sha256": hashlib.sha256("\n".join(sorted(_images(pairs.seen))).encode()).hexdigest(),
         "patients": sorted(patients | set(before.get("patients", []))),
-        "images": sorted({_short(image) for image in _images(pairs.seen)} | set(before.get("images", []))),
+        "images": sorted(images | set(before.get("images", []))),
     }
 
 

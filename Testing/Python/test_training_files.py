@@ -38,7 +38,8 @@ def test_the_result_is_a_bundle_that_says_how_it_was_made(tmp_path):
     card = load_bundle(tmp_path / "run" / "bundle").card
     data = card.training_data
     assert (data["description"], data["subjects"], data["pairs"], data["sequence"]) == ("noise", 2, 4, "T2")
-    assert len(data["patients"]) == 3 and len(data["images"]) == len({file[:16] for file in _hashes(trainer.pairs)})
+    # the patient held back was not trained on, and may serve for a verdict
+    assert len(data["patients"]) == 2 and len(data["images"]) == len({file[:16] for file in _hashes(trainer.pairs)})
     assert len(data["data_sha256"]) == 64 and "a" not in data["patients"]
     assert card.architecture["width"] == 4 and card.training["step"] == 6
     assert (card.training["preset"], card.training["deterministic"], card.training["device"]) == ("quick", False, "cpu")
@@ -54,7 +55,7 @@ def test_the_result_is_a_bundle_that_says_how_it_was_made(tmp_path):
 
 
 def _hashes(pairs):
-    return [file.sha256 for entry in pairs.seen for file in entry.files.values()]
+    return [file.sha256 for entry in pairs.entries for file in entry.files.values()]
 
 
 def test_the_bundle_can_be_opened_whenever_it_is_there(pairs, tmp_path):
@@ -172,7 +173,7 @@ def test_fine_tuning_takes_networks_and_history_from_the_bundle(pairs, tmp_path,
     for name, tensor in load_bundle(bundle).generator().state_dict().items():
         torch.testing.assert_close(second.generator().state_dict()[name], tensor, rtol=0, atol=1e-4)
     assert events_of(tmp_path / "second", "validation")[0]["step"] == 0  # how good it was before
-    tested = write_pairs(tmp_path / "tested", "ax", splits={"a": "test", "x": "training"})
+    tested = write_pairs(tmp_path / "tested", "fx", splits={"f": "test", "x": "training"})
     command[2:5] = [str(tested), "--out", str(tmp_path / "third")]
     assert main([*command, "--discriminator-width", "2"]) == 0
     assert any("1 of the test patients" in event["message"] for event in events_of(tmp_path / "third", "warning"))
