@@ -7,6 +7,8 @@ import contextlib
 import sys
 from pathlib import Path
 
+from CT2MRSynthLib.cli.stages import Stages
+
 SUMMARY = "judge whether one generator is better than another"
 
 DESCRIPTION = """\
@@ -53,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         progress.start(0, 0)
         try:
             check_folder(arguments.out)
-            with _Stages(progress) as tell:
+            with Stages(progress, EXPECTED) as tell:
                 comparison = compare(
                     arguments.pairs,
                     arguments.a or default_bundle_path(),
@@ -79,25 +81,3 @@ def run(arguments: argparse.Namespace) -> int:
         print(words(content))
         print(f"Report: {Path(arguments.out) / HTML_FILE}")
     return 0
-
-
-class _Stages:
-    """Turns what the library tells ("scores", 0.3) into stages of the progress."""
-
-    def __init__(self, progress) -> None:
-        self._progress = progress
-        self._stages = {name: progress.expect(name, seconds) for name, seconds in EXPECTED.items()}
-        self._name, self._advance, self._stack = "", None, contextlib.ExitStack()
-
-    def __enter__(self) -> _Stages:
-        return self
-
-    def __exit__(self, *error) -> None:
-        self._stack.__exit__(*error)
-
-    def __call__(self, name: str, fraction: float) -> None:
-        if name != self._name:
-            self._stack.close()
-            self._name = name
-            self._advance = self._stack.enter_context(self._progress.stage(self._stages[name], name))
-        self._advance(fraction)

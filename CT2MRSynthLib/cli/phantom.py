@@ -7,6 +7,8 @@ import contextlib
 import sys
 from pathlib import Path
 
+from CT2MRSynthLib.cli.stages import Stages
+
 SUMMARY = "make simulated CT and T2 of a lumbar spine"
 
 DESCRIPTION = """\
@@ -112,7 +114,8 @@ def _one(arguments: argparse.Namespace, severity: dict, progress) -> list[Path]:
         raise UsageError("--subjects goes with --pairs; a subject is chosen by --seed.")
     seed = 7 if arguments.seed is None else arguments.seed
     progress.start(1, 5)
-    with _Stages(progress, [name for name in EXPECTED if name != "T2 stacks" or not arguments.no_mr]) as told:
+    expected = {name: EXPECTED[name] for name in EXPECTED if name != "T2 stacks" or not arguments.no_mr}
+    with Stages(progress, expected) as told:
         subject = phantom_subject(seed, severity, _protocol(arguments), not arguments.no_mr, told)
         paths = write_subject(subject, arguments.out, not arguments.no_labels, told)
     cut = [level for level, frame in subject.frames.items() if not _holds(subject.ct, frame)]
@@ -177,25 +180,3 @@ def _many(arguments: argparse.Namespace, severity: dict, progress) -> list[Path]
                 lambda done, total: advance(done / total),
             )
         ]
-
-
-class _Stages:
-    """Turns what the library tells ("CT", 0.3) into stages of the progress."""
-
-    def __init__(self, progress, names: list[str]) -> None:
-        self._progress = progress
-        self._stages = {name: progress.expect(name, EXPECTED[name]) for name in names}
-        self._name, self._advance, self._stack = "", None, contextlib.ExitStack()
-
-    def __enter__(self) -> _Stages:
-        return self
-
-    def __exit__(self, *error) -> None:
-        self._stack.__exit__(*error)
-
-    def __call__(self, name: str, fraction: float) -> None:
-        if name != self._name:
-            self._stack.close()
-            self._name = name
-            self._advance = self._stack.enter_context(self._progress.stage(self._stages[name], name))
-        self._advance(fraction)
