@@ -93,6 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     changes = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
     changes |= parse_assignments(arguments.set)
 
+    from CT2MRSynthLib.training.distributed import end_process
     from CT2MRSynthLib.training.launch import Request, train
 
     request = Request(
@@ -114,6 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
         asked=asked,
     )
     train(request, _print, signals=True)
+    end_process(0)
     return 0
 
 

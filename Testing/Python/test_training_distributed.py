@@ -9,7 +9,7 @@ import runs
 
 torch = pytest.importorskip("torch", reason="no torch")
 
-from CT2MRSynthLib.training.distributed import Context, join  # noqa: E402
+from CT2MRSynthLib.training.distributed import Context, end_process, join  # noqa: E402
 from CT2MRSynthLib.training.settings import BEST  # noqa: E402
 from CT2MRSynthLib.training.step import TrainingStep  # noqa: E402
 
@@ -48,6 +48,7 @@ def process(folder: str) -> None:
     torch.save({**told, "state": step.state_dict()}, f"{folder}/{context.rank}.pt")
     context.barrier()
     context.close()
+    end_process(0)
 
 
 def test_two_processes_give_the_weights_of_one_with_the_doubled_batch(tmp_path):
