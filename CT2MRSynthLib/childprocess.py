@@ -1,0 +1,145 @@
+"""A command in a process of its own, watched without threads: its output goes to files, which are read now and then.
+
+Files instead of pipes, because nobody need empty them: a process that outlives its parent does not block, and a
+parent whose threads stand still (a Slicer that waits for events) misses nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+#: The folder that holds the package.
+BASE = Path(__file__).resolve().parents[1]
+
+#: Names of the files in the folder of a process.
+OUTPUT, ERRORS = "output.txt", "errors.txt"
+
+
+def python_executable() -> str:
+    """The interpreter for children: in Slicer its launcher, which sets up the libraries; otherwise this one."""
+    inside = "slicer" in os.path.basename(sys.executable).lower() or sys.executable == ""
+    return (shutil.which("PythonSlicer") if inside else None) or sys.executable or "python"
+
+
+def library_command(*words: str, module: str = "CT2MRSynthLib") -> list[str]:
+    """The words that run a module of this library, such as ``library_command("train", "--pairs", folder)``.
+
+    The path of the library is said in the command, since PythonSlicer knows nothing of extensions.
+    """
+    code = (
+        f"import sys, runpy; sys.path.insert(0, {str(BASE)!r}); sys.argv[0] = {module!r}; "
+        f"runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+    )
+    return [python_executable(), "-X", "utf8", "-c", code, *words]
+
+
+class ChildProcess:
+    """A process in a group of its own.
+
+    Args:
+        words: The command.
+        folder: For its output; made where it is missing.
+        environment: Variables besides those of this process.
+    """
+
+    def __init__(self, words: Sequence[str], folder: str | Path, environment: Mapping[str, str] | None = None) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._read = 0
+        options = {"creationflags": _windows_flags()} if os.name == "nt" else {"start_new_session": True}
+        with open(self.folder / OUTPUT, "wb") as output, open(self.folder / ERRORS, "wb") as errors:
+            self._process = subprocess.Popen(
+                list(words),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+                **options,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        """Exit status, negative for a signal; None while it runs."""
+        return self._process.poll()
+
+    def new_lines(self) -> list[str]:
+        """Whole lines of output since the last time; once the process has ended, also an unfinished one."""
+        ended = self.status is not None
+        with open(self.folder / OUTPUT, "rb") as file:
+            file.seek(self._read)
+            content = file.read()
+        if not ended:
+            content = content[: content.rfind(b"\n") + 1]
+        self._read += len(content)
+        return content.decode("utf-8", "replace").splitlines()
+
+    def new_events(self) -> list[dict]:
+        """The JSON objects among the new lines."""
+        found = []
+        for line in self.new_lines():
+            with contextlib.suppress(ValueError):
+                event = json.loads(line)
+                if isinstance(event, dict):
+                    found.append(event)
+        return found
+
+    def last_words(self, lines: int = 20) -> str:
+        """The end of what it wrote to standard error."""
+        return last_lines(self.folder / ERRORS, lines)
+
+    def end(self, patience: float = 3.0) -> None:
+        """End it with all processes it has started: asked first, killed after ``patience`` seconds."""
+        if os.name == "nt":
+            subprocess.run(
+                ["taskkill", "/T", "/F", "/PID", str(self.pid)], capture_output=True, creationflags=_windows_flags()
+            )
+        else:
+            _signal_group(self.pid, signal.SIGTERM)
+            until = time.monotonic() + patience
+            while self.status is None and time.monotonic() < until:
+                time.sleep(0.02)
+            _signal_group(self.pid, signal.SIGKILL)  # a launcher may have ended before what it launched
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=patience)
+
+
+def last_lines(path: str | Path, lines: int = 20) -> str:
+    """The end of a text file; empty where there is none."""
+    try:
+        content = Path(path).read_bytes()[-20_000:]
+    except OSError:
+        return ""
+    return "\n".join(content.decode("utf-8", "replace").splitlines()[-lines:])
+
+
+def said_of(status: int) -> str:
+    """An exit status in words: "ended with status 3", "was killed by signal 9 (SIGKILL)"."""
+    if status >= 0:
+        return f"ended with status {status}"
+    with contextlib.suppress(ValueError):
+        return f"was ended by signal {-status} ({signal.Signals(-status).name})"
+    return f"was ended by signal {-status}"
+
+
+def _signal_group(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def _windows_flags() -> int:
+    """No console window, a process group of its own."""
+    return getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
