@@ -1,7 +1,5 @@
 """What the user has chosen, saved with the scene: one class of typed parameters for each tab."""
 
-from __future__ import annotations
-
 import logging
 from typing import Annotated
 

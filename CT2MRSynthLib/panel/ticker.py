@@ -10,8 +10,8 @@ import qt
 class Ticker:
     """Calls a function at intervals, on the main thread, until stopped.
 
-    Background threads of Python stand still while the application waits for events, so whatever goes on beside the panel
-    is looked at from here.
+    Background threads of Python stand still while the application waits for events, so whatever goes on beside
+    the panel is looked at from here.
 
     Args:
         seconds: Between two calls.
