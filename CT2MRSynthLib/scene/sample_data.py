@@ -6,15 +6,14 @@ kept in the application's cache folder.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import queue
-import sys
-import threading
+import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from CT2MRSynthLib.childprocess import ChildProcess, library_command, said_of
 from CT2MRSynthLib.errors import Cancelled, CT2MRSynthError
 
 CATEGORY = "CT2MRSynth"
@@ -96,50 +95,38 @@ def is_made(sample: Sample, folder: Path) -> bool:
     return all((folder / file).is_file() for file in files)
 
 
-def make(
-    sample: Sample,
-    folder: Path,
-    launch: Callable[[list[str]], object],
-    tell: Callable[[float, str], bool],
-    python: str = sys.executable,
-) -> None:
+def make(sample: Sample, folder: Path, tell: Callable[[float, str], bool]) -> None:
     """Make a sample in a process of its own; returns when it is complete.
 
     Args:
         sample: What to make.
         folder: Where.
-        launch: Starts a process from its arguments and returns it as ``subprocess.Popen`` does, with its output (text)
-            in ``stdout``; ``slicer.util.launchConsoleProcess`` does.
         tell: Called often with percent done and words, so that it can keep the application alive; False ends the work.
-        python: The interpreter.
 
     Raises:
         Cancelled: ``tell`` said so.
         CT2MRSynthError: The process failed.
     """
-    base = str(Path(__file__).resolve().parents[2])
-    code = f"import sys; sys.path.insert(0, {base!r}); from CT2MRSynthLib.cli import main; sys.exit(main())"
     words = ["phantom", *sample.words, "--out", str(folder), "--events", "--quiet"]
-    process = launch([python, "-X", "utf8", "-c", code, *words])
-    lines: queue.Queue[str] = queue.Queue()
-    reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
-    reader.start()
-    percent, stage, said, reason = 0.0, "", "", ""
-    while reader.is_alive() or not lines.empty():
-        with contextlib.suppress(queue.Empty):
-            line = lines.get(timeout=POLL)
-            event = _event(line)
-            said = line.strip() or said
-            if event.get("event") == "progress":
-                percent, stage = float(event["percent"]), _words(event)
-            if event.get("event") == "error":
-                reason = event["message"]
-        if not tell(percent, stage):
-            _end(process)
-            raise Cancelled
-    if process.wait() != 0:
-        words = reason or f"The simulation ended with status {process.returncode}: {said or 'it said nothing'}"
-        raise CT2MRSynthError(words)
+    percent, stage, reason = 0.0, "", ""
+    with tempfile.TemporaryDirectory(prefix="ct2mrsynth-") as output:
+        process = ChildProcess(library_command(*words), output)
+        try:
+            running = True
+            while running:
+                running = process.status is None
+                for event in process.new_events():
+                    if event.get("event") == "progress":
+                        percent, stage = float(event["percent"]), _words(event)
+                    if event.get("event") == "error":
+                        reason = event["message"]
+                if not tell(percent, stage):
+                    raise Cancelled
+                time.sleep(POLL)
+        finally:
+            process.end()
+        if process.status != 0:
+            raise CT2MRSynthError(reason or f"The simulation {said_of(process.status)}: {process.last_words(3)}")
 
 
 def load(scene, sample: Sample, folder: Path) -> list:
@@ -208,28 +195,6 @@ def _landmarks(scene, level: str, points: list):
     return node
 
 
-def _read(stream, lines: queue.Queue) -> None:
-    with contextlib.suppress(OSError, ValueError):  # the stream was closed to end the process
-        for line in stream:
-            lines.put(line)
-
-
-def _event(line: str) -> dict:
-    """The event on a line; nothing where it is other output."""
-    with contextlib.suppress(ValueError):
-        event = json.loads(line)
-        if isinstance(event, dict):
-            return event
-    return {}
-
-
 def _words(event: dict) -> str:
     left = event.get("seconds_left")
     return event.get("stage", "") + (f", about {left:.0f} s left" if left else "")
-
-
-def _end(process) -> None:
-    """End the process; what a launcher started notices at its next event that nobody listens."""
-    process.terminate()
-    with contextlib.suppress(OSError, ValueError):
-        process.stdout.close()

@@ -1,7 +1,5 @@
 """The samples of Slicer's Sample Data module: made in a process of their own, loaded where they lie."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,14 +19,9 @@ COARSE = replace(PHANTOM, words=(*PHANTOM.words, "--matrix", "64", "--spacing", 
 FEW = replace(PAIRS, words=("--pairs", "2", "--subjects", "1", "--seed", "40"))
 
 
-def launch(words):
-    """As ``slicer.util.launchConsoleProcess`` does."""
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
 def made(sample, folder):
     told = []
-    sample_data.make(sample, folder, launch, lambda *words: told.append(words) is None, sys.executable)
+    sample_data.make(sample, folder, lambda *words: told.append(words) is None)
     return told
 
 
@@ -86,17 +79,19 @@ def test_of_the_pairs_the_first_is_shown_in_place(tmp_path, mrml_scene):
     assert not sample_data.is_made(FEW, tmp_path)
 
 
-def test_cancelling_ends_the_process_and_leaves_no_sample(tmp_path):
+def test_cancelling_ends_the_process_and_leaves_no_sample(tmp_path, monkeypatch):
     processes = []
 
-    def remember(words):
-        processes.append(launch(words))
-        return processes[-1]
+    class Remembered(sample_data.ChildProcess):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            processes.append(self)
 
+    monkeypatch.setattr(sample_data, "ChildProcess", Remembered)
     calls = iter(range(1000))
     with pytest.raises(Cancelled):
-        sample_data.make(COARSE, tmp_path / "phantom", remember, lambda *_: next(calls) < 20, sys.executable)
-    processes[0].wait(60)
+        sample_data.make(COARSE, tmp_path / "phantom", lambda *_: next(calls) < 20)
+    assert processes[0].status is not None
     assert not sample_data.is_made(COARSE, tmp_path / "phantom")
 
 
