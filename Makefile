@@ -5,7 +5,7 @@ DEMO ?= demo
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test screenshots lint clean
 
 demo: $(INSTALLED)
 	$(BIN)/ct2mrsynth phantom --seed 7 --no-mr --no-labels --out $(DEMO)/sample
@@ -14,6 +14,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+screenshots: $(INSTALLED)
+	QT_QPA_PLATFORM=offscreen $(BIN)/python Testing/screenshots.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ from CT2MRSynthLib.panel.run_section import RunSection
 
 
 class SynthesizeTab:
-    """Chooses the CT, and lets the sections know of each other's doings: box and model to the run, results to the views."""
+    """Chooses the CT, and lets the sections know of each other's doings: box and model to the run, results to views."""
 
     def __init__(self) -> None:
         self.widget, self.ui = load_form("SynthesizeTab")
