@@ -11,6 +11,9 @@ from CT2MRSynthLib.errors import InputError
 #: An axis this far (degrees) from superior is no normal of an axial slice: another axis of the box must be meant.
 MAXIMUM_NORMAL_TILT = 65.0
 
+#: Pixels along the edges of a slice, as the generators see it.
+PIXELS = 256
+
 #: Longer edges (mm) are a slip of units, and too long for arithmetic in the end.
 MAXIMUM_EDGE = 1e4
 
@@ -93,7 +96,7 @@ class DiscFrame:
         """The same box with another edge length along superior, in mm."""
         return DiscFrame(self.center, self.axes, [self.extent[0], self.extent[1], depth], self.level)
 
-    def grid(self, slices: int = 1, pixels: int = 256) -> Grid:
+    def grid(self, slices: int = 1, pixels: int = PIXELS) -> Grid:
         """The voxel grid that fills the box: ``pixels`` x ``pixels`` x ``slices``, corners on the box's corners."""
         return Grid.filling(self, (pixels, pixels, slices))
 

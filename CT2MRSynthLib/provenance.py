@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib import metadata
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from CT2MRSynthLib.bundle import Bundle
     from CT2MRSynthLib.frame import DiscFrame
     from CT2MRSynthLib.job import Options
-    from CT2MRSynthLib.synthesis import Synthesis, Synthesizer
+    from CT2MRSynthLib.synthesis import Synthesis
+    from CT2MRSynthLib.synthesizer import Synthesizer
     from CT2MRSynthLib.volume import Volume
 
 #: Version of the record.
@@ -71,7 +72,7 @@ def record(
     Args:
         synthesis: The result.
         source: The CT.
-        synthesizer: What made it.
+        synthesizer: What made it; only its ``computed_on`` is asked for.
         bundle: The model.
         options: What was asked for.
         warnings: About CT and device, besides those of the synthesis itself.
@@ -99,20 +100,27 @@ def record(
         "ct_window_hu": rounded(bundle.card.ct_window),
         "outside_fraction": round(float(synthesis.outside_fraction), 6),
         "warnings": list(dict.fromkeys([*warnings, *synthesis.warnings])),
-        "computed_on": {
-            "device": synthesizer.description,
-            "precision": synthesizer.device.precision,
-            **environment(),
-        },
+        "computed_on": dict(synthesizer.computed_on),
         "seconds": round(float(synthesis.seconds), 3),
     }
 
 
 def voxels_sha256(volume: Volume) -> str:
     """SHA-256, in hex, of a volume's voxels, their type and where they lie."""
+    steps = voxels_sha256_steps(volume)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def voxels_sha256_steps(volume: Volume) -> Generator[float, None, str]:
+    """``voxels_sha256`` plane by plane; yields the share done, 0 to 1, and returns the hash."""
     digest = hashlib.sha256(f"{volume.array.dtype.str} {volume.array.shape} {rounded(volume.ijk_to_ras)}".encode())
-    for plane in volume.array:
+    for number, plane in enumerate(volume.array):
         digest.update(np.ascontiguousarray(plane))
+        yield (number + 1) / len(volume.array)
     return digest.hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,28 @@ def resample(
     Returns:
         Array of shape (k, j, i) of the grid and the share of samples outside.
     """
+    steps = resample_steps(volume, grid, thickness, fill, limits)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def resample_steps(
+    volume: Volume,
+    grid: Grid,
+    thickness: float | None = None,
+    fill: float = AIR,
+    limits: tuple[float, float] | None = CT_RANGE,
+) -> Generator[float, None, Resampled]:
+    """``resample`` in pieces of some hundredths of a second, for a caller that has other things to do between them.
+
+    Arguments are those of ``resample``.
+
+    Yields:
+        The share done, 0 to 1; what is returned at last is what ``resample`` returns.
+    """
     footprint = grid.spacing.copy()
     if thickness is not None:
         footprint[2] = thickness
@@ -70,10 +93,11 @@ def resample(
     for k in range(nk):
         plane = _plane_points(grid, k)
         total = np.zeros(ni * nj)
-        for offset in offsets:
+        for number, offset in enumerate(offsets):
             values, inside = _sample(volume, plane + offset, fill, limits)
             total += values
             seen[k] += inside
+            yield (k + (number + 1) / len(offsets)) / nk
         result[k] = (total / len(offsets)).reshape(nj, ni)
     outside_fraction = 1 - float(seen.mean()) / len(offsets)
     return Resampled(result, outside_fraction, (seen == 0).reshape(result.shape))

@@ -14,7 +14,8 @@ from CT2MRSynthLib.scene.results import Result, add_results
 from CT2MRSynthLib.scene.volumes import volume_from_node
 
 if TYPE_CHECKING:
-    from CT2MRSynthLib.synthesis import Synthesis, Synthesizer
+    from CT2MRSynthLib.synthesis import Synthesis
+    from CT2MRSynthLib.synthesizer import Synthesizer
     from CT2MRSynthLib.volume import Volume
 
 
