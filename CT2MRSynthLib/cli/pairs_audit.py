@@ -18,21 +18,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.add_argument("pairs", metavar="PAIRS", help="folder of the pair set")
     parser.add_argument("--quiet", action="store_true", help="warnings and errors only")
+    parser.add_argument("--json", action="store_true", help="JSON lines on standard output, for a parent process")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write both and print where they are."""
     from CT2MRSynthLib.pairset.audit import CONTACT_SHEET, SECONDS_A_PAIR, write_audit
     from CT2MRSynthLib.pairset.manifest import read_manifest
-    from CT2MRSynthLib.progress import Progress, Terminal
+    from CT2MRSynthLib.progress import Events, Progress, Terminal
 
     count = len(read_manifest(arguments.pairs).pairs)
-    with Progress([Terminal(sys.stderr, quiet=arguments.quiet)]) as progress:
+    sinks = [Terminal(sys.stderr, quiet=arguments.quiet), *([Events(sys.stdout)] if arguments.json else [])]
+    with Progress(sinks) as progress:
         progress.start(0, count)
         stage = progress.expect("audit", SECONDS_A_PAIR * max(count, 1))
         with progress.stage(stage, f"pictures of {count} pairs") as advance:
             page = write_audit(arguments.pairs, advance)
         progress.end(0, None)
-    print(page)
-    print(page.with_name(CONTACT_SHEET))
+    if not arguments.json:
+        print(page)
+        print(page.with_name(CONTACT_SHEET))
     return 0

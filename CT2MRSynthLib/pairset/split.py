@@ -7,9 +7,19 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from CT2MRSynthLib.errors import UsageError
-from CT2MRSynthLib.pairset.manifest import SPLITS, TEST, TRAINING, VALIDATION, PairEntry, check_patients
+from CT2MRSynthLib.pairset.manifest import (
+    SPLITS,
+    TEST,
+    TRAINING,
+    VALIDATION,
+    PairEntry,
+    PairSet,
+    check_patients,
+    read_manifest,
+)
 
 #: Shares of the patients for training, validation and test.
 FRACTIONS = (0.8, 0.1, 0.1)
@@ -55,6 +65,33 @@ def assign_splits(
     result = [replace(entry, split=sides.get(entry.patient)) for entry in entries]
     check_patients(result)
     return result
+
+
+def split_again(folder: str | Path, fractions: Sequence[float] = FRACTIONS, seed: int = 1) -> PairSet:
+    """Put all patients of a set on sides anew, wherever they were before.
+
+    A run that began on the set before cannot go on; a verdict of before does not hold for a generator trained after.
+
+    Args:
+        folder: Of the pair set.
+        fractions: Shares of training, validation and test.
+        seed: For another draw.
+
+    Returns:
+        The set as it is now.
+
+    Raises:
+        UsageError: The fractions are no shares of one.
+        InputError: There is no pair set, or two sides would share an image or a scan.
+        OutputError: The manifest cannot be written.
+    """
+    found = read_manifest(folder)
+    pairs = assign_splits(found.pairs, fractions, seed)
+    # who comes later gets a side by the same rule; what a simulated set was asked for names its images alone
+    asked = {} if found.simulated else {"split": list(check_fractions(fractions)), "seed": seed}
+    changed = replace(found, pairs=tuple(pairs), made_by={**found.made_by, **asked})
+    changed.write(Path(folder))
+    return changed
 
 
 def sides_of(entries: Iterable[PairEntry]) -> dict[str, str]:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from html import escape
 
 from CT2MRSynthLib import __version__
-from CT2MRSynthLib.pairset.audit.pair import ATTENTION, CODE, MEANINGS, link_to, said
+from CT2MRSynthLib.pairset.audit.pair import ATTENTION, CODE, link_to
 from CT2MRSynthLib.pairset.audit.style import style_of
+from CT2MRSynthLib.pairset.facts import MEANINGS, said
 from CT2MRSynthLib.pairset.manifest import SPLITS, STATUSES, PairSet
 from CT2MRSynthLib.pairset.summary import NO_SIDE, checks_of, counted, sentence, summary
 
