@@ -40,6 +40,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
     parser.add_argument("--json", action="store_true", help="the verdict as one JSON object on standard output")
+    parser.add_argument(
+        "--events", action="store_true", help="progress as JSON lines on standard output, for a parent process"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress")
 
 
@@ -47,11 +50,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare, write the verdict and print it; returns the exit status."""
     from CT2MRSynthLib.bundle import default_bundle_path
     from CT2MRSynthLib.cli import status_of
+    from CT2MRSynthLib.errors import UsageError
     from CT2MRSynthLib.evaluation.compare import compare
     from CT2MRSynthLib.evaluation.verdict import HTML_FILE, check_folder, words, write_verdict
-    from CT2MRSynthLib.progress import Progress, Terminal
+    from CT2MRSynthLib.progress import Events, Progress, Terminal
 
-    with Progress([Terminal(sys.stderr, quiet=arguments.quiet)]) as progress:
+    if arguments.events and arguments.json:
+        raise UsageError("--events and --json both write to standard output; give one of them.")
+    sink = Events(sys.stdout) if arguments.events else Terminal(sys.stderr, quiet=arguments.quiet)
+    with Progress([sink]) as progress:
         progress.start(0, 0)
         try:
             check_folder(arguments.out)
@@ -77,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         import json
 
         print(json.dumps(content, allow_nan=False))
-    else:
+    elif not arguments.events:
         print(words(content))
         print(f"Report: {Path(arguments.out) / HTML_FILE}")
     return 0

@@ -10,6 +10,9 @@ from pathlib import Path
 from CT2MRSynthLib.atomic import write_text
 
 FILE = "losses.csv"
+#: Grey levels (0 to 255) in one unit of the networks' scale (-1 to 1), that of the column "l1".
+GREY_LEVELS = 127.5
+
 COLUMNS = ("step", "seconds", "learning_rate", "l1", "gan", "discriminator", "validation_mae")
 
 
@@ -24,7 +27,7 @@ class Losses:
     def __init__(self, folder: Path, upto: float = math.inf) -> None:
         self.path = Path(folder) / FILE
         before = self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
-        self.rows: list[dict[str, float]] = [row for row in _read(before) if row["step"] <= upto]
+        self.rows: list[dict[str, float]] = [row for row in read_rows(before) if row["step"] <= upto]
         if before and before != _text(self.rows, header=True):  # later steps, or a line that was cut off
             write_text(self.path, _text(self.rows, header=True))
 
@@ -66,8 +69,12 @@ def _number(value: float | None) -> str:
     return str(int(value)) if math.isfinite(value) and value == int(value) else f"{value:.6g}"
 
 
-def _read(text: str) -> list[dict[str, float]]:
-    """The rows of a table; what a power cut or a kill left of a last line is left out."""
+def read_rows(text: str) -> list[dict[str, float]]:
+    """The rows of a table; what a power cut or a kill left of a last line is left out.
+
+    Args:
+        text: With the line of column names first.
+    """
     whole = text[: text.rfind("\n") + 1].replace("\0", "")
     rows = []
     for line in csv.DictReader(whole.splitlines()):

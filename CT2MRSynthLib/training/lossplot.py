@@ -9,10 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from CT2MRSynthLib.training.losses import Losses
-
-#: Grey levels (0 to 255) in one unit of the networks' scale (-1 to 1).
-GREY_LEVELS = 127.5
+from CT2MRSynthLib.training.losses import GREY_LEVELS, Losses
 
 WIDTH, HEIGHT = 1100, 360
 LEFT, RIGHT, TOP, BOTTOM = 80, 24, 48, 56

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 from CT2MRSynthLib.errors import OutputError, UsageError
 
 FILE = ".lock"
+
+#: Seconds for which a lock that is held is tried again: whoever only looks whether it is held (``is_held``) has it for
+#: a moment.
+PATIENCE = 0.3
 
 
 class RunLock:
@@ -32,7 +37,7 @@ class RunLock:
             raise OutputError(
                 f"The run cannot be written to {folder}: {error.strerror or error}; choose another folder."
             ) from None
-        if not _locked(self._handle):
+        if not _locked_in_time(self._handle):
             os.close(self._handle)
             raise UsageError(
                 f"Another process works on the run in {folder}; wait for it, stop it (an empty file {folder / 'stop'} "
@@ -48,6 +53,32 @@ class RunLock:
                     self._folder.rmdir()
             os.close(self._handle)
             self._handle = None
+
+
+def is_held(folder: str | Path) -> bool:
+    """Whether a process of this machine works on a run.
+
+    Args:
+        folder: Of the run; it need not exist.
+    """
+    try:
+        handle = os.open(Path(folder) / FILE, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _locked(handle)
+    finally:
+        os.close(handle)
+
+
+def _locked_in_time(handle: int) -> bool:
+    """Whether the lock is ours now or in a moment."""
+    until = time.monotonic() + PATIENCE
+    while not _locked(handle):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def _locked(handle: int) -> bool:
