@@ -14,15 +14,11 @@ import vtk
 
 from CT2MRSynthLib.scene import hierarchy
 from CT2MRSynthLib.scene.matrices import is_linear, parent_to_world, to_matrix
+from CT2MRSynthLib.scene.names import BOX_ROLE, CT_ROLE, PREFIX
 from CT2MRSynthLib.scene.volumes import image_of, remove_node
 
 if TYPE_CHECKING:
     from CT2MRSynthLib.synthesis import Synthesis
-
-PREFIX = "CT2MRSynth."
-
-#: Roles of the node references from a result to what it was made from.
-CT_ROLE, BOX_ROLE = "CT2MRSynth.CT", "CT2MRSynth.Box"
 
 GREY = "vtkMRMLColorTableNodeGrey"
 
