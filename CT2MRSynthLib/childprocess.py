@@ -101,20 +101,37 @@ class ChildProcess:
         """The end of what it wrote to standard error."""
         return last_lines(self.folder / ERRORS, lines)
 
+    def ask_to_end(self) -> None:
+        """Ask it to end and return at once; where nothing can be asked (Windows), end it."""
+        if os.name == "nt":
+            self.end()
+        else:
+            _signal_group(self.pid, signal.SIGTERM)
+
     def end(self, patience: float = 3.0) -> None:
-        """End it with all processes it has started: asked first, killed after ``patience`` seconds."""
+        """End it with all processes it has started: asked first, killed after ``patience`` seconds.
+
+        One that has ended is left alone: its number may be another's by now.
+        """
+        if self.status is not None:
+            return
         if os.name == "nt":
             subprocess.run(
                 ["taskkill", "/T", "/F", "/PID", str(self.pid)], capture_output=True, creationflags=_windows_flags()
             )
         else:
             _signal_group(self.pid, signal.SIGTERM)
-            until = time.monotonic() + patience
-            while self.status is None and time.monotonic() < until:
-                time.sleep(0.02)
-            _signal_group(self.pid, signal.SIGKILL)  # a launcher may have ended before what it launched
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=patience)
+            self._wait(patience, reap=False)
+            _signal_group(self.pid, signal.SIGKILL)  # what it has started may not have listened
+        self._wait(max(patience, 1.0))
+
+    def _wait(self, patience: float, reap: bool = True) -> None:
+        """Wait for its end; until it is reaped, its number, which is that of its group, is nobody else's."""
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            if self.status is not None if reap else _has_ended(self.pid):
+                return
+            time.sleep(0.01)
 
 
 def last_lines(path: str | Path, lines: int = 20) -> str:
@@ -138,6 +155,14 @@ def said_of(status: int) -> str:
 def _signal_group(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a child process has ended, without reaping it."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # reaped already
+        return True
 
 
 def _windows_flags() -> int:

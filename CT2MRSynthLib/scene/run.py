@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from CT2MRSynthLib import provenance
-from CT2MRSynthLib.ctcheck import check_is_ct
-from CT2MRSynthLib.errors import Cancelled, InputError
+from CT2MRSynthLib.errors import Cancelled
 from CT2MRSynthLib.job import Options
-from CT2MRSynthLib.scene.boxes import frame_from_node
+from CT2MRSynthLib.scene.preparation import Preparation
 from CT2MRSynthLib.scene.results import Result, add_results
-from CT2MRSynthLib.scene.volumes import volume_from_node
+from CT2MRSynthLib.synthesis import assemble
 
 if TYPE_CHECKING:
-    from CT2MRSynthLib.synthesis import Synthesis
     from CT2MRSynthLib.synthesizer import Synthesizer
-    from CT2MRSynthLib.volume import Volume
 
 
 def synthesize_in_scene(
@@ -47,44 +45,27 @@ def synthesize_in_scene(
         Cancelled: ``cancelled`` said so; the scene is as it was.
     """
     options = Options(slices=slices, thickness=thickness)
-    if not box_nodes:
-        raise InputError("No box is chosen: add a ROI in the Markups module and name it after the disc, such as L4-L5.")
-    volume = volume_from_node(ct_node)
-    boxes = [frame_from_node(node, plane_depth=slices * thickness) for node in box_nodes]
-    notes = check_is_ct(volume)
-    source = provenance.Source(
-        volume.name,
-        provenance.voxels_sha256(volume),
-        volume.size,
-        tuple(volume.spacing),
-        volume.modality,
-        volume.notes,
-        hash_of="voxels",
-    )
-    syntheses = _synthesize(volume, boxes, synthesizer, options, progress, cancelled)
-    warnings = [*notes, *synthesizer.warnings]
+    card = synthesizer.card
+    began = time.perf_counter()
+    prepared = Preparation(ct_node, box_nodes, card, options)
+    for _ in prepared.steps():
+        _stop_if(cancelled)
+    told = None if progress is None else lambda done, total: progress(done / total)
+    images = synthesizer.run(prepared.grey, told, cancelled)
+    syntheses = assemble(prepared.boxes, images, card, time.perf_counter() - began)
+    warnings = [*prepared.notes, *synthesizer.warnings]
     results = [
         Result(
             synthesis,
-            provenance.record(synthesis, source, synthesizer, synthesizer.bundle, options, warnings),
+            provenance.record(synthesis, prepared.source, synthesizer, synthesizer.bundle, options, warnings),
             box_node,
         )
         for synthesis, box_node in zip(syntheses, box_nodes, strict=True)
     ]
-    if cancelled is not None and cancelled():
-        raise Cancelled
+    _stop_if(cancelled)
     return add_results(ct_node.GetScene(), ct_node, results)
 
 
-def _synthesize(volume: Volume, boxes, synthesizer, options: Options, progress, cancelled) -> list[Synthesis]:
-    from CT2MRSynthLib.synthesis import synthesize_boxes  # imports torch
-
-    return synthesize_boxes(
-        volume,
-        boxes,
-        synthesizer,
-        slices=options.slices,
-        thickness=options.thickness,
-        progress=None if progress is None else lambda done, total: progress(done / total),
-        cancelled=cancelled,
-    )
+def _stop_if(cancelled: Callable[[], bool] | None) -> None:
+    if cancelled is not None and cancelled():
+        raise Cancelled
