@@ -83,7 +83,7 @@ def crop_box(
         InputError: The points do not span a plane, the ventral point is not in front of the sac by 20 to 90 mm, or a
             square box would cut off what the lateral half-width must show.
     """
-    axes = _axes(landmarks)
+    axes = disc_axes(landmarks)
     distance = float((landmarks.ventral - landmarks.sac) @ axes[1])
     if not PLAUSIBLE_DISTANCE[0] <= distance <= PLAUSIBLE_DISTANCE[1]:
         raise InputError(
@@ -102,7 +102,7 @@ def crop_box(
     return DiscFrame(center, axes, [2 * width, 2 * distance, thickness], level)
 
 
-def _axes(landmarks: Landmarks) -> np.ndarray:
+def disc_axes(landmarks: Landmarks) -> np.ndarray:
     """Right, anterior and superior axis of the disc plane as rows."""
     forward = ANTERIOR
     if landmarks.front is not None and landmarks.back is not None:
