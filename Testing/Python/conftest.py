@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-for folder in (ROOT, Path(__file__).resolve().parent):
+for folder in (ROOT, Path(__file__).resolve().parent, ROOT / "Testing" / "Slicer"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
@@ -38,3 +38,25 @@ def mrml_scene():
     scene = new_scene()
     yield scene
     scene.Clear(1)
+
+
+@pytest.fixture
+def slicer_app(mrml_scene):
+    """The stand-in for the application, with views and a main window: see Testing/Slicer/README.md."""
+    yield from _session(mrml_scene, main_window=True)
+
+
+@pytest.fixture
+def slicer_app_without_window(mrml_scene):
+    """The stand-in as Slicer is under --no-main-window: no layout manager."""
+    yield from _session(mrml_scene, main_window=False)
+
+
+def _session(scene, main_window):
+    pytest.importorskip("PySide6", reason="no Qt: install PySide6-Essentials")
+    from standin.session import Session
+
+    session = Session(scene, main_window)
+    yield session
+    session.close()
+    assert not session.errors, "raised in a function connected to a signal"

@@ -1,0 +1,1 @@
+"""What the tests use in place of the Slicer application; see the README beside this package."""
