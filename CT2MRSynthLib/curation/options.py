@@ -69,3 +69,18 @@ class BuildOptions:
             "n4": self.n4,
             "lateral_half_width": self.lateral_half_width,
         }
+
+    def to_words(self) -> list[str]:
+        """The options of ``ct2mrsynth pairs build`` that ask for this."""
+        given = {
+            "--sequence": self.sequence,
+            "--every": self.every,
+            "--split": "/".join(str(share) for share in self.split) if self.split else None,
+            "--seed": self.seed,
+            "--max-angle": self.max_angle,
+            "--max-days": self.max_days,
+            "--registration": self.registration,
+            "--lateral-half-width": self.lateral_half_width,
+        }
+        words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+        return words + (["--n4"] if self.n4 else [])

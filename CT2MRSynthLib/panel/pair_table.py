@@ -1,0 +1,108 @@
+"""The table of pairs, with what narrows it down."""
+
+from __future__ import annotations
+
+import qt
+from slicer.i18n import tr as _
+
+from CT2MRSynthLib.pairset.listing import PairFilter, row_of
+from CT2MRSynthLib.pairset.manifest import SPLITS, STATUSES, PairSet
+from CT2MRSynthLib.pairset.summary import NO_SIDE
+from CT2MRSynthLib.panel.forms import load_form
+from CT2MRSynthLib.panel.signal import Signal
+
+
+class PairTable:
+    """Lists the pairs of a set; ``selection_changed`` tells when others are selected."""
+
+    def __init__(self) -> None:
+        self.widget, self.ui = load_form("PairTable")
+        self.selection_changed = Signal()
+        self._found = PairSet()
+        self._choices = {"statusBox": ("", *STATUSES), "sideBox": ("", *SPLITS, NO_SIDE)}
+        self.ui.statusBox.addItems([_("Accepted"), _("Rejected"), _("Excluded")])
+        self.ui.sideBox.addItems([_("Training"), _("Validation"), _("Test"), _("No side")])
+        self._columns = [_("Patient"), _("Level"), _("Side"), _("Decision"), _("Why")]
+        table = self.ui.table
+        table.setColumnCount(len(self._columns))
+        table.setHorizontalHeaderLabels(self._columns)
+        for column in range(len(self._columns) - 1):
+            table.horizontalHeader().setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
+        table.sortByColumn(0, qt.Qt.AscendingOrder)  # otherwise the first sorting is from Z to A
+        for box in (self.ui.statusBox, self.ui.sideBox):
+            box.connect("currentIndexChanged(int)", self._on_filter)
+        self.ui.wordsEdit.connect("textChanged(QString)", self._on_filter)
+        table.connect("itemSelectionChanged()", self._on_selection)
+        self._count()
+
+    @property
+    def selected(self) -> list[str]:
+        """Identifiers of the selected pairs that are listed, from the top."""
+        rows = sorted({item.row() for item in self.ui.table.selectedItems()})
+        return [self._identifier(row) for row in rows if not self.ui.table.isRowHidden(row)]
+
+    def show(self, found: PairSet) -> None:
+        """List the pairs of a set; what is selected stays so where it is still there.
+
+        Args:
+            found: The set.
+        """
+        selected, table = set(self.selected), self.ui.table
+        self._found = found
+        table.blockSignals(True)
+        table.setSortingEnabled(False)
+        table.setRowCount(len(found.pairs))
+        for row, entry in enumerate(found.pairs):
+            for column, text in enumerate(row_of(entry)):
+                item = qt.QTableWidgetItem(text)
+                item.setToolTip(text)
+                item.setData(qt.Qt.UserRole, entry.id)
+                table.setItem(row, column, item)
+        table.setSortingEnabled(True)
+        self._narrow()
+        self._select(selected)
+        table.blockSignals(False)
+        self._count()
+        self.selection_changed.emit()
+
+    def select_next(self) -> None:
+        """Select the listed pair below the last one that is selected, where there is one."""
+        table, selected = self.ui.table, set(self.selected)
+        rows = [row for row in range(table.rowCount) if not table.isRowHidden(row)]
+        last = max((row for row in rows if self._identifier(row) in selected), default=-1)
+        below = next((row for row in rows if row > last), None)
+        if below is not None:
+            table.setCurrentCell(below, 0)
+
+    def _select(self, identifiers: set[str]) -> None:
+        table = self.ui.table
+        rows = [row for row in range(table.rowCount) if not table.isRowHidden(row)]
+        kept = [row for row in rows if self._identifier(row) in identifiers]
+        table.clearSelection()
+        for row in kept:
+            for column in range(len(self._columns)):
+                table.item(row, column).setSelected(True)
+
+    def _identifier(self, row: int) -> str:
+        return self.ui.table.item(row, 0).data(qt.Qt.UserRole)
+
+    def _narrow(self) -> None:
+        chosen = [self._choices[name][getattr(self.ui, name).currentIndex] for name in ("statusBox", "sideBox")]
+        kept = {entry.id for entry in PairFilter(*chosen, self.ui.wordsEdit.text).of(self._found)}
+        for row in range(self.ui.table.rowCount):
+            self.ui.table.setRowHidden(row, self._identifier(row) not in kept)
+
+    def _count(self) -> None:
+        table = self.ui.table
+        listed = sum(not table.isRowHidden(row) for row in range(table.rowCount))
+        self.ui.countLabel.text = _("{listed} of {all} pairs listed, {selected} selected").format(
+            listed=listed, all=table.rowCount, selected=len(self.selected)
+        )
+
+    def _on_filter(self, *_value) -> None:
+        self._narrow()
+        self._on_selection()
+
+    def _on_selection(self) -> None:
+        self._count()
+        self.selection_changed.emit()
