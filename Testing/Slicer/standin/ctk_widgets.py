@@ -1,3 +1,4 @@
+# ruff: noqa: N801 (the names are those of the C++ classes)
 """The CTK widgets that panels use: their properties, slots and signals as in CTK's headers, and no more.
 
 What is neither property, slot, signal nor Q_INVOKABLE in C++ (``ctkSliderWidget.setRange``, say) cannot be called from

@@ -1,3 +1,4 @@
+# ruff: noqa: N801 (the names are those of the C++ classes)
 """The MRML widgets that panels use, on a real scene: properties, slots and signals as in Slicer's headers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: N801 (the names are those of the C++ classes)
 """CTK's sliders and spin box for real numbers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: N801 (the names are those of the C++ classes)
 """The layout manager and the slice views: real MRML logics, without anything drawn on a screen."""
 
 from __future__ import annotations
