@@ -104,7 +104,7 @@ def _contents(node) -> tuple[np.ndarray, Grid]:
     volume = volume_from_node(node)
     if volume.world_to_volume is not None:
         raise InputError(
-            f"The volume {node.GetName()!r} lies under a non-linear transform; take it off, or harden it, and try again."
+            f"The volume {node.GetName()!r} lies under a non-linear transform; remove or harden it and try again."
         )
     array = np.clip(np.rint(voxels(node)), 0, 255).astype(np.uint8)
     return array, Grid(ijk_to_world(node), volume.size)

@@ -130,22 +130,35 @@ def blend(scene, mr_node, opacity: float | None) -> None:
             composite.SetForegroundOpacity(0.0)
 
 
-def link(scene, linked: bool) -> None:
-    """Let the two views go along with each other: place, zoom and slice, but not which volume they show.
+def link(scene) -> None:
+    """Let the two views go along with each other: place, zoom and slice, but not which volume they show."""
+    for composite in _composites(scene, (CT_VIEW, MR_VIEW)):
+        chosen = composite.BackgroundVolumeFlag | composite.ForegroundVolumeFlag | composite.LabelVolumeFlag
+        opacities = composite.ForegroundOpacityFlag | composite.LabelOpacityFlag
+        composite.SetInteractionFlagsModifier(0xFFFFFFFF & ~(chosen | opacities))
+        composite.SetLinkedControl(True)
+        composite.SetHotLinkedControl(True)
+
+
+def unlink(scene, linked: bool = False, hot: bool = False) -> None:
+    """Undo ``link``, before another layout is used.
 
     Args:
         scene: The scene.
-        linked: False: each on its own, and choosing volumes is as it was.
+        linked: Whether views were linked before, see ``is_linked``.
+        hot: Whether while dragging, too.
     """
     for composite in _composites(scene, (CT_VIEW, MR_VIEW)):
+        composite.ResetInteractionFlagsModifier()
         composite.SetLinkedControl(linked)
-        composite.SetHotLinkedControl(linked)
-        if linked:
-            chosen = composite.BackgroundVolumeFlag | composite.ForegroundVolumeFlag | composite.LabelVolumeFlag
-            opacities = composite.ForegroundOpacityFlag | composite.LabelOpacityFlag
-            composite.SetInteractionFlagsModifier(0xFFFFFFFF & ~(chosen | opacities))
-        else:
-            composite.ResetInteractionFlagsModifier()
+        composite.SetHotLinkedControl(hot)
+
+
+def is_linked(scene) -> tuple[bool, bool]:
+    """Whether the view of the CT is linked to others, and whether while dragging, too."""
+    for composite in _composites(scene, (CT_VIEW,)):
+        return bool(composite.GetLinkedControl()), bool(composite.GetHotLinkedControl())
+    return False, False
 
 
 def _set_windows(ct_node, mr_node) -> None:

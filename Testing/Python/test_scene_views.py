@@ -153,7 +153,7 @@ def test_taking_away_leaves_what_the_user_has_laid_over(scene, ct, mr):
 
 def test_linked_views_go_along_with_a_pan_and_keep_their_volumes(scene, ct, mr):
     views.show_side_by_side(scene, ct, mr)
-    views.link(scene, True)
+    views.link(scene)
     red, beside = slice_node(scene, "Red"), slice_node(scene, "CT2MRSynth")
     logic = scene.kept[-4]
     assert logic.GetSliceNode() is red
@@ -165,6 +165,12 @@ def test_linked_views_go_along_with_a_pan_and_keep_their_volumes(scene, ct, mr):
     composite(scene, "Red").SetBackgroundVolumeID(None)
     logic.EndSliceCompositeNodeInteraction()
     assert composite(scene, "CT2MRSynth").GetBackgroundVolumeID() == mr.GetID()
+    views.unlink(scene)
+    assert views.is_linked(scene) == (False, False)
+    logic.StartSliceNodeInteraction(red.XYZOriginFlag)
+    red.SetXYZOrigin(1, 1, 0)
+    logic.EndSliceNodeInteraction()
+    assert beside.GetXYZOrigin()[:2] == (7, -3)
 
 
 def test_the_layout_is_registered_once_and_makes_its_view(scene):
@@ -186,7 +192,8 @@ def test_views_that_are_absent_are_left_alone(mrml_scene):
     node = make_result(mrml_scene, ct, FRAME)
     views.show_side_by_side(mrml_scene, ct, node)
     views.blend(mrml_scene, node, 0.5)
-    views.link(mrml_scene, True)
+    views.link(mrml_scene)
+    views.unlink(mrml_scene, *views.is_linked(mrml_scene))
 
 
 def test_a_view_is_labeled_while_it_shows_a_synthetic_volume(scene, ct, mr):
