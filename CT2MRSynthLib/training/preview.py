@@ -61,6 +61,21 @@ def write_sheet(
     save(sheet, path)
 
 
+def case_boxes(width: int, height: int) -> list[list[tuple[int, int, int, int]]]:
+    """Where the panels lie on a sheet of square images.
+
+    Args:
+        width: Of the sheet, in pixels.
+        height: Same.
+
+    Returns:
+        For each case, and each of ``COLUMNS``: left, top, width, height.
+    """
+    edge = (width - 3 * GAP) // 4
+    tops = range(HEAD + BAND, height - edge + 1, edge + BAND)
+    return [[(n * (edge + GAP), top, edge, edge) for n in range(len(COLUMNS))] for top in tops]
+
+
 def difference_colors(synthetic: np.ndarray, real: np.ndarray) -> np.ndarray:
     """What is too bright in orange, what is too dark in blue, what is right in black.
 
