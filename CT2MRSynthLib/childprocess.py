@@ -129,8 +129,8 @@ class ChildProcess:
         """Wait for its end; until it is reaped, its number, which is that of its group, is nobody else's."""
         until = time.monotonic() + patience
         while time.monotonic() < until:
-            if self.status is not None if reap else _has_ended(self.pid):
-                return
+            if self.status is not None if reap or not hasattr(os, "waitid") else _has_ended(self.pid):
+                return  # macOS knows waitid only from Python 3.13 on
             time.sleep(0.01)
 
 

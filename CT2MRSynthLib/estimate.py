@@ -84,6 +84,10 @@ class RunTimes:
         kind = device if device in START else "cpu"
         return Estimate(START[kind], max(SLICE[kind] * parameters / 1e6, 0.01))
 
+    def where(self, sha256: str, device: str, precision: str) -> str:
+        """Where it ran last time, in words; empty where it never did."""
+        return self.runs.get(_key(sha256, device, precision), {}).get("device", "")
+
     def learn(
         self, sha256: str, device: str, precision: str, start: float, seconds: float, slices: int, where: str
     ) -> None:

@@ -66,54 +66,8 @@ def _print_list(bundles, used: Path | None, as_json: bool) -> None:
 
 
 def _print_card(bundle, checked: str, used: bool) -> None:
-    card = bundle.card
-    data, architecture = card.training_data, card.architecture
-    counts = ", ".join(f"{data[name]} {name}" for name in ("subjects", "pairs") if data.get(name))
-    lines = [
-        ("bundle", bundle.path),
-        ("in use", "yes" if used else "no"),
-        *(("let in", line) for line in _admission(card.admission)),
-        ("model", card.title),
-        ("sequence", card.sequence),
-        ("architecture", f"{architecture['name']}, width {architecture['width']}, {architecture['blocks']} blocks"),
-        (
-            "weights",
-            f"{card.weights.get('parameters', '?')} values, {card.weights.get('dtype', '?')}, SHA-256 {bundle.sha256}",
-        ),
-        ("CT window", f"{card.ct_window[0]:g} to {card.ct_window[1]:g} HU"),
-        ("field of view", _span(card.field_of_view)),
-        ("pixel spacing", _span(card.pixel_spacing)),
-        ("slice thickness", _span(card.slice_thickness)),
-        ("trained on", f"{data.get('description', 'not recorded')} {f'({counts})' if counts else ''}".strip()),
-        ("metrics", _metrics(card.metrics)),
-        ("intended use", card.intended_use),
-        *(("limit", limit) for limit in card.limits),
-        ("license", card.license),
-        ("checked", checked),
-    ]
+    from CT2MRSynthLib.cardtext import card_lines
+
+    lines = [("bundle", bundle.path), ("in use", "yes" if used else "no"), *card_lines(bundle), ("checked", checked)]
     for name, value in lines:
         print(f"{name:16} {value}")
-
-
-def _span(span) -> str:
-    return f"{span[0]:.3g} to {span[1]:.3g} mm" if span else "not recorded"
-
-
-def _metrics(metrics: dict) -> str:
-    values = ", ".join(f"{name} {value:g}" for name, value in metrics.get("values", {}).items())
-    return f"{values} ({metrics.get('protocol', 'protocol not recorded')})" if values else "not measured"
-
-
-def _admission(admission: dict) -> list[str]:
-    """How the bundle passed the gate; nothing where it did not."""
-    if not admission:
-        return []
-    by = f", by {admission['reader']}" if admission.get("reader") else ""
-    lines = [f"{admission.get('date_utc', '')}{by}, through {admission.get('by', 'unknown')}"]
-    if admission.get("reason"):
-        lines.append(f"reason: {admission['reason']}")
-    verdict = admission.get("verdict") or {}
-    if verdict:
-        against = (verdict.get("against") or {}).get("title", "unknown")
-        lines.append(f"verdict: {verdict.get('verdict')} (A: {against})")
-    return lines
