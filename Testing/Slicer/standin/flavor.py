@@ -6,6 +6,7 @@ C++ signature, and an attribute that the class does not have cannot be set on a 
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import threading
 import types
@@ -51,9 +52,10 @@ def apply() -> None:
     """Give all classes of QObject's family the flavor; once is enough."""
     if getattr(QtCore.QObject, "standin_flavor", False):
         return
-    for kind in _object_classes():
+    readers = {kind: kind.__getattribute__ for kind in _object_classes()}  # all of them before any is replaced
+    for kind, read in readers.items():
         _properties_of(kind)
-        _access_of(kind)
+        _access_of(kind, read)
     for kind in (QtWidgets.QMenu, QtWidgets.QDialog, QtCore.QEventLoop, QtCore.QCoreApplication):
         if not hasattr(kind, "exec_"):
             kind.exec_ = kind.exec
@@ -86,9 +88,7 @@ def _properties_of(kind: type) -> None:
             setattr(kind, name, QtProperty(name, kind.__dict__.get(name) or getattr(kind, name, None)))
 
 
-def _access_of(kind: type) -> None:
-    read = kind.__getattribute__
-
+def _access_of(kind: type, read) -> None:
     def get(self, name):
         if name in ("connect", "disconnect"):
             return types.MethodType(connect if name == "connect" else disconnect, self)
@@ -109,7 +109,7 @@ def put(self, name: str, value) -> None:
             raise AttributeError(f"Property '{name}' of type '{type(self).__name__}' does not take {value!r}.")
     elif hasattr(known, "__set__"):
         known.__set__(self, value)
-    elif name.startswith(("standin_", "__")) or not _is_qts(type(self)):
+    elif name.startswith(("standin_", "__")) or isinstance(value, QtCore.SignalInstance) or not _is_qts(type(self)):
         self.__dict__[name] = value
     elif known is None and name in [bytes(one.data()).decode() for one in self.dynamicPropertyNames()]:
         self.setProperty(name, value)
@@ -135,10 +135,8 @@ def _signal(sender, signature: str):
     count = len(types_.split(",")) if types_ else 0
     if stated is not None:
         return signal, count, signature
-    try:
+    with contextlib.suppress(IndexError, KeyError, TypeError):
         signal = signal[types_] if types_ else signal
-    except (IndexError, KeyError, TypeError):
-        pass
     return signal, count, signature
 
 
