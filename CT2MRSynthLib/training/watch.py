@@ -170,6 +170,8 @@ class Watch:
         heartbeat = _number(self._state.get("heartbeat"))
         if heartbeat != self._beat[0]:
             self._beat = heartbeat, time.monotonic()
+        if not heartbeat:
+            return 0.0
         by_clock = time.time() - heartbeat
         return by_clock if by_clock >= 0 else time.monotonic() - self._beat[1]
 
