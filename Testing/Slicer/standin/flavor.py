@@ -92,10 +92,25 @@ def _access_of(kind: type, read) -> None:
     def get(self, name):
         if name in ("connect", "disconnect"):
             return types.MethodType(connect if name == "connect" else disconnect, self)
-        return read(self, ALIASES.get(name, name))
+        try:
+            return read(self, ALIASES.get(name, name))
+        except AttributeError:
+            found = None if name.startswith(("standin_", "_")) else _dynamic(self, name)
+            if found is None:
+                raise
+            return found
 
     kind.__getattribute__ = get
     kind.__setattr__ = put
+
+
+def _dynamic(widget, name: str):
+    """What PythonQt looks for last: a dynamic property, then a direct child of that name."""
+    value = QtCore.QObject.property(widget, name)
+    if value is not None:
+        return value
+    children = QtCore.QObject.children(widget)
+    return next((child for child in children if QtCore.QObject.property(child, "objectName") == name), None)
 
 
 def put(self, name: str, value) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import re
 import sys
 import types
 from pathlib import Path
@@ -25,8 +26,8 @@ def install():
         return _state["app"]
     if str(HERE) not in sys.path:
         sys.path.insert(0, str(HERE))
-    import ctk  # noqa: F401
-    import qt  # noqa: F401
+    import ctk
+    import qt
     import slicer
 
     from . import application, mrml_widgets
@@ -41,10 +42,25 @@ def install():
     real = slicer_python()
     slicer.__path__.append(str(real / "slicer" if real else HERE / "imitations"))
     if real:
+        _name_widgets(real / "slicer" / "parameterNodeWrapper", {"ctk": ctk, "slicer": slicer, "qt": qt})
         _replace_util(slicer, real / "slicer" / "util.py")
     for name in ("i18n", "parameterNodeWrapper", "ScriptedLoadableModule"):
         setattr(slicer, name, importlib.import_module(f"slicer.{name}"))
     return slicer.app
+
+
+def _name_widgets(folder: Path, modules: dict) -> None:
+    """Names of widgets that Slicer's sources compare with and no panel here uses: classes that cannot be made."""
+    for path in folder.glob("*.py"):
+        for module, name in re.findall(
+            r"\b(ctk|slicer|qt)\.((?:ctk|qMRML|qSlicer|Q)\w+)", path.read_text(encoding="utf-8")
+        ):
+            if not hasattr(modules[module], name):
+                setattr(modules[module], name, type(name, (), {"__init__": _cannot_be_made}))
+
+
+def _cannot_be_made(self, *_arguments):
+    raise RuntimeError(f"The stand-in has no {type(self).__name__}")
 
 
 def _replace_util(slicer, path: Path) -> None:
