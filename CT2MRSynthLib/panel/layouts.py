@@ -24,6 +24,14 @@ class SideBySide:
         self._settling.setInterval(SETTLED)
         self._settling.connect("timeout()", self._align_again)
 
+    @property
+    def is_up(self) -> bool:
+        """Whether the layout is the one on the screen."""
+        from CT2MRSynthLib.scene.layout import LAYOUT
+
+        manager = slicer.app.layoutManager()
+        return manager is not None and manager.layout == LAYOUT
+
     def show(self, ct_node, mr_node) -> None:
         """Show a result in the layout.
 
@@ -49,7 +57,7 @@ class SideBySide:
         self._manager = None
 
     def _raise_layout(self, scene) -> None:
-        from CT2MRSynthLib.scene.views import LAYOUT, register_layout
+        from CT2MRSynthLib.scene.layout import LAYOUT, register_layout
 
         manager = slicer.app.layoutManager()
         if manager is None or not register_layout(scene):
@@ -65,12 +73,13 @@ class SideBySide:
         """New views have no size before they are drawn, and the scale goes by it."""
         from CT2MRSynthLib.scene.views import align
 
-        node = slicer.mrmlScene.GetNodeByID(self._result_id) if self._result_id else None
+        node = slicer.mrmlScene.GetNodeByID(self._result_id) if self._result_id and self.is_up else None
         if node is not None and node.GetImageData() is not None:
             align(slicer.mrmlScene, node)
 
     def _on_layout_changed(self, layout: int) -> None:
-        from CT2MRSynthLib.scene.views import LAYOUT, unlink
+        from CT2MRSynthLib.scene.layout import LAYOUT
+        from CT2MRSynthLib.scene.views import unlink
 
         if layout != LAYOUT and self._linked_before is not None:
             unlink(slicer.mrmlScene, *self._linked_before)

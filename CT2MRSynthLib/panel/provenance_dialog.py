@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import qt
 import slicer
 from slicer.i18n import tr as _
 
 from CT2MRSynthLib.panel.forms import load_form
+
+#: Letters on a line of the table; a row of the view grows by line breaks only.
+LINE = 52
 
 
 class ProvenanceDialog:
@@ -70,8 +75,7 @@ class ProvenanceDialog:
             model.insertRows(0, len(rows), section)
             for row, (name, value) in enumerate(rows):
                 model.setData(model.index(row, 0, section), name)
-                model.setData(model.index(row, 1, section), value)
-                model.setData(model.index(row, 1, section), value, qt.Qt.ToolTipRole)
+                model.setData(model.index(row, 1, section), textwrap.fill(value, LINE, break_on_hyphens=False))
         view.expandAll()
         view.resizeColumnToContents(0)
 

@@ -39,6 +39,7 @@ class ResultSection(VTKObservationMixin):
         self._soon.setInterval(0)
         self._soon.connect("timeout()", self.refresh)
         self._connect()
+        self._say("")
         self.refresh()
 
     def set_parameters(self, parameters) -> None:
@@ -99,8 +100,25 @@ class ResultSection(VTKObservationMixin):
         if mr_node is None or mr_node not in results_in(slicer.mrmlScene) or mr_node.GetImageData() is None:
             return
         self._choose(mr_node)
+        self._say("")
         self._views.show(mr_node.GetNodeReference(CT_ROLE), mr_node)
         self._blend()
+
+    def show_of(self, box_node) -> None:
+        """While the layout is up, let it follow the box that is worked on: show what was made from it, if anything.
+
+        Args:
+            box_node: ROI node, or None.
+        """
+        from CT2MRSynthLib.scene.names import BOX_ROLE
+        from CT2MRSynthLib.scene.synthetic import results_in
+
+        if box_node is None or not self._views.is_up:
+            return
+        for node in results_in(slicer.mrmlScene):
+            if node.GetNodeReferenceID(BOX_ROLE) == box_node.GetID() and node is not self.shown:
+                self.show(node)
+                return
 
     def save(self, nodes: Sequence, folder: str) -> bool:
         """Write the reports of results and say where; errors are shown.
@@ -160,7 +178,6 @@ class ResultSection(VTKObservationMixin):
         self._allow("saveAllButton", "" if count > 1 else _("There is no second synthetic image in the scene."))
         self.ui.blendSlider.enabled = node is not None and self.ui.blendCheckBox.checked
         self._show_trust(node)
-        self._say("")
 
     def _allow(self, name: str, missing: str) -> None:
         """Enable a control, or disable it and let its tool tip say what is missing."""

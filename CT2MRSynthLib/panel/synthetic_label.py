@@ -31,10 +31,13 @@ class SyntheticLabels(VTKObservationMixin):
 
     def start(self) -> None:
         """Begin to watch the views; again is harmless."""
+        from CT2MRSynthLib.scene.layout import register_layout
+
         manager = slicer.app.layoutManager()
         if self._scene is not None or manager is None:
             return
         self._manager, self._scene = manager, slicer.mrmlScene
+        register_layout(self._scene)  # a scene that was saved in this layout is opened in it
         manager.connect("layoutChanged(int)", self._on_layout_changed)
         scene = self._scene
         events = (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndImportEvent, scene.EndRestoreEvent)

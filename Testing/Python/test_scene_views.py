@@ -13,6 +13,7 @@ from scenes import add_ct, put_under_linear_transform
 
 from CT2MRSynthLib.frame import DiscFrame
 from CT2MRSynthLib.scene import views
+from CT2MRSynthLib.scene.layout import LAYOUT, register_layout
 from CT2MRSynthLib.scene.matrices import to_array
 from CT2MRSynthLib.scene.synthetic import annotation, provenance_of, results_in, shown_in
 
@@ -174,14 +175,14 @@ def test_linked_views_go_along_with_a_pan_and_keep_their_volumes(scene, ct, mr):
 
 
 def test_the_layout_is_registered_once_and_makes_its_view(scene):
-    assert not views.register_layout(scene)  # no layout node: no main window
+    assert not register_layout(scene)  # no layout node: no main window
     logic = slicer.vtkMRMLLayoutLogic()
     logic.SetMRMLScene(scene)
     node = logic.GetLayoutNode()
-    assert views.register_layout(scene)
-    assert views.register_layout(scene)
+    assert register_layout(scene)
+    assert register_layout(scene)
     scene.RemoveNode(slice_node(scene, "CT2MRSynth"))
-    node.SetViewArrangement(views.LAYOUT)
+    node.SetViewArrangement(LAYOUT)
     assert slice_node(scene, "CT2MRSynth").GetLayoutLabel() == "MR"
     assert {logic.GetViewNodes().GetItemAsObject(n).GetLayoutName() for n in range(4)} == set(SIZES)
     logic.SetMRMLScene(None)

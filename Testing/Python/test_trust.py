@@ -62,6 +62,6 @@ def test_the_table_leaves_nothing_of_a_record_out():
     record = {**GOOD, "box": {"axes_ras": [[1.0, 0.0], [0.0, 1.0]]}, "later": {"thing": "new"}, "seconds": None}
     rows = [row for _, part in sections(record) for row in part]
     assert ("thing", "new") in rows
-    assert ("Axes right, anterior, superior (RAS)", "1, 0;  0, 1") in rows
+    assert ("Axes R, A, S (RAS)", "1, 0;  0, 1") in rows
     assert ("Preliminary", "no") in rows
     assert ("Seconds taken", "none") in rows
