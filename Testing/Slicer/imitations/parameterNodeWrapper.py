@@ -222,6 +222,7 @@ class _Connector:
             if type(widget) is not slicer.qMRMLNodeComboBox:
                 raise RuntimeError(f"Unable to create GUI connector from a node to widget type '{kind}'")
             self.name, self.signal = None, "currentNodeChanged"
+            widget.nodeTypes = [parameter.type().GetClassName()]
             return
         known = _WIDGETS[parameter.type]
         exact = getattr(qt, kind, None) or getattr(ctk, kind, None) or getattr(slicer, kind, None)

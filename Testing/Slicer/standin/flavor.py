@@ -120,6 +120,7 @@ def put(self, name: str, value) -> None:
     if loading and isinstance(value, QtCore.QObject) and not name.startswith("standin_"):
         return  # PySide6's loader makes children attributes of the form; Slicer's does not
     if isinstance(known, QtCore.Property):
+        value = list(value) if isinstance(value, tuple) else value
         if not QtCore.QObject.setProperty(self, name, value):
             raise AttributeError(f"Property '{name}' of type '{type(self).__name__}' does not take {value!r}.")
     elif hasattr(known, "__set__"):
