@@ -9,23 +9,23 @@ if TYPE_CHECKING:
 
 
 def card_lines(bundle: Bundle) -> list[tuple[str, str]]:
-    """Names and values of all that the card of a checked bundle tells."""
+    """Names and values of all that the card of a checked bundle tells, what a user must know first."""
     card = bundle.card
     architecture, weights = card.architecture, card.weights
     return [
-        *(("let in", line) for line in _admission(card.admission)),
         ("model", card.title),
+        ("trained on", trained_on(bundle)),
+        *(("limit", limit) for limit in card.limits),
+        ("intended use", card.intended_use),
+        ("metrics", _metrics(card.metrics)),
+        *(("let in", line) for line in _admission(card.admission)),
         ("sequence", card.sequence),
-        ("architecture", f"{architecture['name']}, width {architecture['width']}, {architecture['blocks']} blocks"),
-        ("weights", f"{weights.get('parameters', '?')} values, {weights.get('dtype', '?')}, SHA-256 {bundle.sha256}"),
-        ("CT window", f"{card.ct_window[0]:g} to {card.ct_window[1]:g} HU"),
         ("field of view", _span(card.field_of_view)),
         ("pixel spacing", _span(card.pixel_spacing)),
         ("slice thickness", _span(card.slice_thickness)),
-        ("trained on", trained_on(bundle)),
-        ("metrics", _metrics(card.metrics)),
-        ("intended use", card.intended_use),
-        *(("limit", limit) for limit in card.limits),
+        ("CT window", f"{card.ct_window[0]:g} to {card.ct_window[1]:g} HU"),
+        ("architecture", f"{architecture['name']}, width {architecture['width']}, {architecture['blocks']} blocks"),
+        ("weights", f"{weights.get('parameters', '?')} values, {weights.get('dtype', '?')}, SHA-256 {bundle.sha256}"),
         ("license", card.license),
     ]
 

@@ -90,8 +90,11 @@ def _serve(folder: Path, progress: Progress, sink: Events) -> None:
     starting = progress.expect("start", expected["start"])
     running = progress.expect("slices", expected["slice"] * request["slices"])
     with progress.stage(starting, "starting PyTorch"):
+        bundle = _checked(request)  # at once, without torch
         import_torch()
-        synthesizer = _load(request)
+        from CT2MRSynthLib.synthesizer import Synthesizer
+
+        synthesizer = Synthesizer(bundle, device=request["device"], precision=request["precision"])
     sink.send({"event": "ready", "device": synthesizer.description})
     slices = _wait_for_slices(folder, request["caller"])
 
@@ -128,14 +131,13 @@ def import_torch():
     return torch
 
 
-def _load(request: dict):
+def _checked(request: dict):
     from CT2MRSynthLib.bundle import check_bundle
-    from CT2MRSynthLib.synthesizer import Synthesizer
 
     bundle = check_bundle(request["bundle"])
     if bundle.sha256 != request["sha256"]:
         raise BundleError(f"The model in {bundle.path} was changed since it was chosen; choose it again.")
-    return Synthesizer(bundle, device=request["device"], precision=request["precision"])
+    return bundle
 
 
 def _wait_for_slices(folder: Path, caller: int):

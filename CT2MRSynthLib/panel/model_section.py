@@ -94,10 +94,11 @@ class ModelSection:
         box.clear()
         try:
             used = check_bundle(default_bundle_path())
-            box.addItem(_("In use: {title}").format(title=used.card.title), "")
+            title = f"{used.card.name} {used.card.version}"
+            box.addItem(_("{title} (in use)").format(title=title), "")
         except CT2MRSynthError:
             used = None
-            box.addItem(_("In use: none"), "")
+            box.addItem(_("None in use"), "")
         for bundle in list_bundles():
             if used is None or bundle.path != used.path:
                 box.addItem(bundle.card.title, str(bundle.path))

@@ -203,13 +203,15 @@ class RunSection:
         shown = int(job.percent), job.words, left, boxes
         if shown == self._shown:
             return
+        before = self._shown[-1] if self._shown else [None] * len(boxes)
         self._shown = shown
         self.ui.progressBar.value = int(job.percent)
         words = job.words[:1].upper() + job.words[1:]
         self.ui.progressLabel.text = f"{words}, {left}" if left else words
         self.progress.emit(None, job.percent, job.words)
-        for node, percent in zip(job.box_nodes, boxes, strict=True):
-            self.progress.emit(node, percent, job.words)
+        for node, percent, earlier in zip(job.box_nodes, boxes, before, strict=True):
+            if percent != earlier:
+                self.progress.emit(node, percent, job.words)
 
     def _tell_end(self, job) -> None:
         if job.failure is not None:
