@@ -31,6 +31,7 @@ class PairDecision:
         self.ui.reviewerEdit.connect("textChanged(QString)", self._on_reviewer)
         self.ui.acceptButton.connect("clicked()", self.accept)
         self.ui.rejectButton.connect("clicked()", self.reject)
+        self._tell("")
         self.set_pairs(None, [])
 
     def set_pairs(self, folder: Path | None, identifiers: Sequence[str]) -> None:
@@ -41,7 +42,7 @@ class PairDecision:
             identifiers: Of the pairs.
         """
         if list(identifiers) != self._identifiers:
-            self.ui.messageLabel.text = ""
+            self._tell("")
         self._folder, self._identifiers = folder, list(identifiers)
         self._enable()
 
@@ -67,16 +68,20 @@ class PairDecision:
         try:
             done = decide(self._folder, self._identifiers, status, self.ui.reviewerEdit.text, self.ui.noteEdit.text)
         except CT2MRSynthError as error:
-            self.ui.messageLabel.text = str(error)
+            self._tell(str(error))
             return
         self.ui.noteEdit.text = ""  # it was on these pairs
         self.decided.emit()
-        self.ui.messageLabel.text = words.format(number=len(done))
+        self._tell(words.format(number=len(done)))
 
     def _on_reviewer(self, text: str) -> None:
         if CODE.fullmatch(text):
             qt.QSettings().setValue(SETTING, text)
         self._enable()
+
+    def _tell(self, words: str) -> None:
+        self.ui.messageLabel.text = words
+        self.ui.messageLabel.setVisible(bool(words))
 
     def _enable(self) -> None:
         reason = self.reason()

@@ -1,4 +1,4 @@
-"""The selected pair: its pictures, and what is known of it."""
+"""The pictures of the selected pair."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import qt
 from slicer.i18n import tr as _
 
 from CT2MRSynthLib.errors import CT2MRSynthError
-from CT2MRSynthLib.pairset.facts import check_facts, decision_facts, notices_of, number_facts
+from CT2MRSynthLib.pairset.facts import notices_of
 from CT2MRSynthLib.pairset.manifest import PairEntry
 from CT2MRSynthLib.panel.forms import load_form
 
@@ -23,7 +23,6 @@ class PairPreview:
         self.widget, self.ui = load_form("PairPreview")
         self._panels: list = []
         self.ui.pictureBox.connect("currentIndexChanged(int)", self._on_picture)
-        self.ui.factsTree.setHeaderLabels([_("What"), _("Value"), _("Limit")])
         self.show(None, None)
 
     def show(self, folder: Path | None, entry: PairEntry | None, simulated: bool = False, outdated: bool = False):
@@ -38,13 +37,13 @@ class PairPreview:
         self._panels, sentence = [], _("Select a pair to see it.")
         if entry is not None:
             self._panels, sentence = _panels(folder, entry, simulated)
-        self.ui.pictureBox.enabled = bool(self._panels)
+        self.ui.pictureBox.setVisible(bool(self._panels))
+        self.ui.pictureLabel.minimumHeight = EDGE + 4 if self._panels else 40
         self.ui.pictureLabel.clear()
         self.ui.pictureLabel.text = sentence
         notices = [] if entry is None else notices_of(entry, bool(self._panels), outdated)
         self.ui.noticeLabel.text = "\n".join(_("Look again: {why}").format(why=notice) for notice in notices)
         self.ui.noticeLabel.setVisible(bool(notices))
-        self._show_facts(entry)
         self._on_picture()
 
     def _on_picture(self, *_index) -> None:
@@ -59,23 +58,6 @@ class PairPreview:
         if pixmap.loadFromData(picture):
             self.ui.pictureLabel.setPixmap(pixmap)
 
-    def _show_facts(self, entry: PairEntry | None) -> None:
-        tree = self.ui.factsTree
-        tree.clear()
-        tree.setVisible(entry is not None)
-        if entry is None:
-            return
-        checks = [
-            (fact.name, fact.value, fact.limit + ("" if fact.passed else _(" (failed)")), fact.meaning)
-            for fact in check_facts(entry)
-        ]
-        _add_group(tree, _("Decision"), [(*row, "", "") for row in decision_facts(entry)])
-        _add_group(tree, _("Checks"), checks)
-        _add_group(tree, _("Numbers"), [(*row, "", "") for row in number_facts(entry)])
-        tree.expandAll()
-        for column in range(2):
-            tree.resizeColumnToContents(column)
-
 
 def _panels(folder: Path, entry: PairEntry, simulated: bool) -> tuple[list, str]:
     """The pictures of a pair; none, and why, where there are none."""
@@ -86,18 +68,3 @@ def _panels(folder: Path, entry: PairEntry, simulated: bool) -> tuple[list, str]
         return panels_of(*read_pair(folder, entry), entry.sequence, simulated), ""
     except (CT2MRSynthError, ImportError, OSError) as error:
         return [], str(error)
-
-
-def _add_group(tree, title: str, rows: list[tuple[str, str, str, str]]) -> None:
-    """Rows of name, value, limit and tooltip below a title."""
-    if not rows:
-        return
-    group = qt.QTreeWidgetItem()
-    group.setText(0, title)
-    tree.addTopLevelItem(group)
-    for *texts, meaning in rows:
-        item = qt.QTreeWidgetItem()
-        for column, text in enumerate(texts):
-            item.setText(column, text)
-            item.setToolTip(column, meaning or text)
-        group.addChild(item)

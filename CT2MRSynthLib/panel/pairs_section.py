@@ -13,6 +13,7 @@ from CT2MRSynthLib.pairset.summary import sentence
 from CT2MRSynthLib.panel.audit_page import AuditPage
 from CT2MRSynthLib.panel.forms import load_form
 from CT2MRSynthLib.panel.pair_decision import PairDecision
+from CT2MRSynthLib.panel.pair_facts import PairFacts
 from CT2MRSynthLib.panel.pair_preview import PairPreview
 from CT2MRSynthLib.panel.pair_split import PairSplit
 from CT2MRSynthLib.panel.pair_table import PairTable
@@ -38,7 +39,7 @@ class PairsSection:
         self._found = PairSet()
         self._seen: tuple | None = None
         self._problem = ""
-        self.table, self.preview, self.decision = PairTable(), PairPreview(), PairDecision()
+        self.table, self.preview, self.decision, self.facts = PairTable(), PairPreview(), PairDecision(), PairFacts()
         self.split, self.build = PairSplit(), PairsBuildForm()
         self.audit = AuditPage(self.ui.auditButton, self.ui.auditProgressBar, self.ui.auditLabel)
         self._ticker = Ticker(EVERY, self.refresh)
@@ -99,7 +100,7 @@ class PairsSection:
     def _lay_out(self) -> None:
         ui = self.ui
         ui.makeGroupBox.layout().addWidget(self.build.widget)
-        for part in (self.table, self.preview, self.decision):
+        for part in (self.table, self.preview, self.decision, self.facts):
             ui.reviewGroupBox.layout().addWidget(part.widget)
         ui.splitGroupBox.layout().addWidget(self.split.widget)
 
@@ -147,7 +148,8 @@ class PairsSection:
         lacks = [self.reason()] if self.reason() else advice_on(self._found)
         self.ui.problemLabel.text = "\n".join(_("Note: {sentence}").format(sentence=one) for one in lacks)
         self.ui.problemLabel.setVisible(bool(lacks))
-        self.ui.reviewGroupBox.enabled = self.ui.splitGroupBox.enabled = there
+        for group in (self.ui.reviewGroupBox, self.ui.splitGroupBox):
+            group.setVisible(there)
         self.audit.set_folder(self._folder)
         self.split.show(self._folder, self._found, self.build.out == self._folder and there)
 
@@ -158,6 +160,7 @@ class PairsSection:
         outdated = entry is not None and entry.id in self._found.outdated
         self.preview.show(self._folder, entry, self._found.simulated, outdated)
         self.decision.set_pairs(self._folder, selected)
+        self.facts.show(entry)
 
     def _on_decision(self) -> None:
         self._read_again()
