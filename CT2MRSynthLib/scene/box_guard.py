@@ -92,6 +92,8 @@ def show_handles(node, visible: bool, lock_to_plane: bool) -> None:
         lock_to_plane: Whether it can be turned in its plane only.
     """
     display = node.GetDisplayNode()
+    if display is None and not visible:  # while a node is being added the application may be about to make one
+        return
     if display is None:
         node.CreateDefaultDisplayNodes()
         display = node.GetDisplayNode()
