@@ -24,7 +24,8 @@ class ProvenanceDialog:
     def __init__(self, parent=None) -> None:
         self.widget, self.ui = load_form("ProvenanceDialog")
         if parent is not None:
-            self.widget.setParent(parent, self.widget.windowFlags())
+            self.widget.setParent(parent)
+            self.widget.setWindowFlags(qt.Qt.Dialog)  # a parent makes it part of the panel, unless told otherwise
         self.model = qt.QStandardItemModel()
         self.ui.recordTreeView.setModel(self.model)
         self.ui.copyButton.connect("clicked()", self.copy)

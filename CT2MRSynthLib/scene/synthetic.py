@@ -60,7 +60,7 @@ def annotation(nodes: Sequence) -> str:
     for node in nodes:
         if node.GetAttribute(PROVENANCE_ATTRIBUTE):
             color, reasons = light(provenance_of(node))
-            first, *rest = in_brief(reasons) or [""]
+            first, *rest = in_brief(reasons, width=42) or [""]
             lines += [f"{color.upper()}: {first}", *rest] if first else []
     return "\n".join(dict.fromkeys(lines))
 
