@@ -85,7 +85,10 @@ def kind_of(error: CT2MRSynthError) -> str:
 
 
 def _serve(folder: Path, progress: Progress, sink: Events) -> None:
-    request = json.loads((folder / MODEL).read_text(encoding="utf-8"))
+    try:
+        request = json.loads((folder / MODEL).read_text(encoding="utf-8"))
+    except FileNotFoundError:  # the caller has changed its mind already
+        raise Cancelled from None
     expected = request["expected"]
     starting = progress.expect("start", expected["start"])
     running = progress.expect("slices", expected["slice"] * request["slices"])
