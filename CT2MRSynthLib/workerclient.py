@@ -45,6 +45,10 @@ class Failure:
 class WorkerClient:
     """A worker and its folder.
 
+    After ``listen``, ``share`` is the share of its work done, 0 to 1, ``words`` says what it does, ``device`` where it
+    runs (empty until it is ready, after ``start_seconds``), ``slices_done`` how many slices it has made, and
+    ``failure`` why it failed.
+
     Args:
         bundle: The model, checked.
         options: Device and precision.
@@ -64,7 +68,7 @@ class WorkerClient:
         estimate: Estimate,
         temporary: str | Path | None = None,
     ) -> None:
-        self.words, self._told_share, self._told_left = "", 0.0, None
+        self.words, self.share, self._told_left = "", 0.0, None
         self.device, self.start_seconds, self.slices_done = "", 0.0, 0
         self.failure: Failure | None = None
         self._given: tuple[int, ...] = ()
@@ -92,12 +96,6 @@ class WorkerClient:
     def pid(self) -> int:
         """Number of the process."""
         return self._child.pid
-
-    @property
-    def share(self) -> float:
-        """Share of its work done, 0 to 1; while it starts and says little, by the time that has passed."""
-        passed = 0.0 if self.device else min((time.monotonic() - self._began) / self._start, 0.95)
-        return max(self._told_share, passed * self._start / self._total)
 
     @property
     def seconds_left(self) -> float | None:
@@ -129,6 +127,9 @@ class WorkerClient:
         for event in self._child.new_events():
             self._heard = time.monotonic()
             self._take(event)
+        if not self.device:  # while it starts it says little: the time that has passed tells
+            passed = min((time.monotonic() - self._began) / self._start, 0.95)
+            self._reach(passed * self._start / self._total)
         if ended is None or self.failure is not None or self.is_done:
             return
         if ended == 0:
@@ -165,7 +166,7 @@ class WorkerClient:
     def _take(self, event: dict) -> None:
         kind = event.get("event")
         if kind == "progress":
-            self._told_share = max(self._told_share, min(float(event.get("percent") or 0.0) / 100, 1.0))
+            self._reach(float(event.get("percent") or 0.0) / 100)
             self.words, self._told_left = str(event.get("stage") or ""), event.get("seconds_left")
         elif kind == "ready":
             self.start_seconds, self.device = time.monotonic() - self._began, str(event.get("device") or "")
@@ -173,6 +174,9 @@ class WorkerClient:
             self.slices_done = int(event.get("done") or 0)
         elif kind == "error":
             self._fail(str(event.get("message") or ""), str(event.get("kind") or ""))
+
+    def _reach(self, share: float) -> None:
+        self.share = max(self.share, min(share, 1.0))
 
     def _fail(self, sentence: str, kind: str = "") -> None:
         self.failure = self.failure or Failure(sentence, kind, self.log)
