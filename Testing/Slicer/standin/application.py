@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, QSettings, Signal
 
 from .declared import declared
 from .flavor import adopt
+from .inout import IOManager
 from .views import qSlicerLayoutManager
 
 
@@ -37,6 +38,22 @@ class ModuleManager(QObject):
 
     def loadedModuleNames(self):
         return self.modulesNames()
+
+
+class LoadableModule:
+    """A module written in C++: its name, and its logic on the scene."""
+
+    def __init__(self, name, application_logic, scene):
+        self.name = self.title = name
+        kind = getattr(slicer, f"vtkSlicer{name}Logic")
+        kept = [one for one in getattr(scene, "kept", ()) if isinstance(one, kind)]  # what the scene was made with
+        self.standin_logic = kept[0] if kept else kind()
+        if hasattr(self.standin_logic, "SetMRMLApplicationLogic"):
+            self.standin_logic.SetMRMLApplicationLogic(application_logic)
+        self.standin_logic.SetMRMLScene(scene)
+
+    def logic(self):
+        return self.standin_logic
 
 
 @adopt
@@ -72,6 +89,8 @@ class Application(QObject):
         self.standin_layout_logic = None
         self.standin_logic = None
         self.standin_modules = ModuleManager(self)
+        self.standin_io = IOManager(self)
+        self.standin_opened_extensions = 0
         for name in ("temporaryPath", "cachePath", "slicerHome", "extensionsInstallPath"):
             path = folder / name
             path.mkdir(parents=True, exist_ok=True)
@@ -86,6 +105,9 @@ class Application(QObject):
         """Take a scene, with views or without a main window."""
         self.standin_logic = slicer.vtkSlicerApplicationLogic()
         self.standin_logic.SetMRMLScene(scene)
+        _let_read_bundles(scene, self.cachePath)
+        for name in ("Markups", "Plots", "Tables", "Volumes"):
+            setattr(slicer.modules, name.lower(), LoadableModule(name, self.standin_logic, scene))
         if views:
             self.standin_layout_logic = slicer.vtkMRMLLayoutLogic()
             self.standin_layout_logic.SetMRMLScene(scene)
@@ -99,9 +121,20 @@ class Application(QObject):
             self.standin_layout_manager.standin_end()
             self.standin_layout_logic.SetMRMLScene(None)
         self.standin_layout_manager = self.standin_layout_logic = None
+        for module in [one for one in vars(slicer.modules).values() if isinstance(one, LoadableModule)]:
+            module.logic().SetMRMLScene(None)
+            delattr(slicer.modules, module.name.lower())
         if self.standin_logic is not None:
             self.standin_logic.SetMRMLScene(None)
         self.standin_logic = None
+
+    def coreIOManager(self):
+        return self.standin_io
+
+    ioManager = coreIOManager
+
+    def openExtensionsManagerDialog(self):
+        self.standin_opened_extensions += 1
 
     def layoutManager(self):
         return self.standin_layout_manager
@@ -170,6 +203,16 @@ class Application(QObject):
 
     def commandOptions(self):
         return None
+
+
+def _let_read_bundles(scene, folder) -> None:
+    """Give a scene the cache folder that it unpacks .mrb files in."""
+    cache, data = slicer.vtkCacheManager(), slicer.vtkDataIOManager()
+    cache.SetRemoteCacheDirectory(folder)
+    data.SetCacheManager(cache)
+    scene.SetCacheManager(cache)
+    scene.SetDataIOManager(data)
+    scene.standin_kept = (cache, data)
 
 
 def default_folder() -> Path:

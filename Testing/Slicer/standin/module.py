@@ -6,6 +6,10 @@ import importlib.util
 import sys
 from pathlib import Path
 
+from .declared import declared
+from .flavor import adopt
+from .mrml_widgets import qMRMLWidget
+
 
 class ModuleParent:
     """The C++ side of a module (qSlicerScriptedLoadableModule), as far as a module writes to it."""
@@ -16,57 +20,76 @@ class ModuleParent:
         self.title = self.helpText = self.acknowledgementText = ""
         self.categories, self.dependencies, self.contributors = [], [], []
         self.icon, self.index, self.hidden = None, -1, False
+        self.standin_panel = None
 
-    def defaultDocumentationLink(self):
-        return ""
+    def widgetRepresentation(self):
+        """The panel, made and set up on the first visit."""
+        if self.standin_panel is None:
+            self.standin_panel = ModulePanel(self.name)
+            self.standin_panel.reload()
+        return self.standin_panel
+
+
+@adopt
+class ModulePanel(qMRMLWidget):
+    """The C++ side of a module's panel (qSlicerScriptedLoadableModuleWidget)."""
+
+    isEntered = declared(bool, "isEntered")
+
+    def __init__(self, name: str) -> None:
+        import qt
+        import slicer
+
+        super().__init__()
+        self.standin_module_name = name
+        qt.QVBoxLayout(self)
+        self.setMRMLScene(slicer.mrmlScene)
+
+    def reload(self):
+        """Make the widget object of the module's file as it is now, and let it set itself up."""
+        import slicer
+
+        name = f"{self.standin_module_name}Widget"
+        widget = getattr(sys.modules[self.standin_module_name], name)(self)
+        setattr(slicer.modules, name, widget)
+        widget.setup()
 
 
 def load_module(path: Path):
-    """Load a module file.
-
-    Returns:
-        The module of Python, and the instance of its module class.
-    """
+    """Load a module file; returns the instance of its module class, whose ``parent`` is the C++ side."""
     import slicer
 
     name = path.stem
     spec = importlib.util.spec_from_file_location(name, path)
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    if str(path.parent) not in sys.path:
-        sys.path.insert(0, str(path.parent))
     spec.loader.exec_module(module)
     parent = ModuleParent(path)
     instance = getattr(module, name)(parent)
     setattr(slicer.modules, name.lower(), parent)
     setattr(slicer.modules, f"{name}Instance", instance)
     setattr(slicer.moduleNames, name, name)
-    return module, instance
+    return instance
 
 
-def build_widget(module):
-    """Make the module's widget and let it set itself up, as on the first visit; it is entered."""
-    import qt
+def enter_module(instance):
+    """Visit a module, as by choosing it in Slicer's list; returns its widget object."""
     import slicer
 
-    name = module.__name__
-    parent = qt.QWidget()
-    parent.setLayout(qt.QVBoxLayout())
-    parent = _Entered(parent)
-    widget = getattr(module, f"{name}Widget")(parent)
-    setattr(slicer.modules, f"{name}Widget", widget)
-    widget.setup()
-    parent.isEntered = True
-    if hasattr(widget, "enter"):
-        widget.enter()
+    panel = instance.parent.widgetRepresentation()
+    panel.__dict__["standin_isEntered"] = True
+    widget = getattr(slicer.modules, f"{instance.moduleName}Widget")
+    widget.enter()
     return widget
 
 
-class _Entered:
-    """A widget that also says whether its module is the one shown (qSlicerAbstractModuleWidget::isEntered)."""
+def unload_module(instance) -> None:
+    """Let a module go, as on leaving the application."""
+    import slicer
 
-    def __init__(self, widget) -> None:
-        self.widget = widget
-        self.isEntered = False
-
-    def __getattr__(self, name):
-        return getattr(self.widget, name)
+    slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(instance.moduleName)
+    if instance.parent.standin_panel is not None:
+        instance.parent.standin_panel.deleteLater()
+    for name in (instance.moduleName.lower(), f"{instance.moduleName}Widget", f"{instance.moduleName}Instance"):
+        if hasattr(slicer.modules, name):
+            delattr(slicer.modules, name)
+    sys.modules.pop(instance.moduleName, None)

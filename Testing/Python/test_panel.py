@@ -1,0 +1,166 @@
+"""The whole panel, loaded as Slicer does it: it opens, survives what befalls a panel, and lets go."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULE = ROOT / "CT2MRSynth" / "CT2MRSynth.py"
+CONTROLS = (
+    "QAbstractButton",
+    "QComboBox",
+    "QAbstractSpinBox",
+    "QLineEdit",
+    "QSlider",
+    "qMRMLNodeComboBox",
+    "ctkSliderWidget",
+    "ctkPathLineEdit",
+)
+LOOK = """
+import sys
+sys.path[:0] = {paths!r}
+from pathlib import Path
+from scenes import new_scene
+from standin.session import Session
+from standin.module import enter_module, load_module
+session = Session(new_scene(), main_window=False)
+enter_module(load_module(Path({module!r})))
+assert not session.errors
+print(sorted(set(sys.modules) & {{"torch", "scipy", "SimpleITK", "pydicom", "PIL"}}))
+"""
+
+
+@pytest.fixture
+def panel(slicer_app):
+    """The module's widget object, entered."""
+    yield from opened(slicer_app)
+
+
+@pytest.fixture
+def panel_without_window(slicer_app_without_window):
+    yield from opened(slicer_app_without_window)
+
+
+def opened(session):
+    from standin.module import enter_module, load_module, unload_module
+
+    instance = load_module(MODULE)
+    session.app.startupCompleted.emit()
+    yield enter_module(instance)
+    unload_module(instance)
+
+
+def close_scene():
+    import slicer
+
+    slicer.mrmlScene.Clear()
+    slicer.app.processEvents()
+
+
+def test_the_panel_opens_without_anything_heavy():
+    """In a process of its own, without a main window: neither PyTorch nor the libraries of the engine are loaded."""
+    paths = [str(ROOT), str(ROOT / "Testing" / "Python"), str(ROOT / "Testing" / "Slicer")]
+    pytest.importorskip("PySide6")
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK.format(paths=paths, module=str(MODULE))],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_slicer_is_told_what_it_shows_of_the_module(panel):
+    import slicer
+
+    parent = slicer.modules.ct2mrsynth
+    assert parent.title == "CT2MRSynth"
+    assert parent.categories == ["Image Synthesis"]
+    assert "not for diagnosis" in parent.helpText
+    assert parent.acknowledgementText
+    assert not parent.icon.isNull()
+
+
+def test_both_tabs_fit_into_400_pixels(panel):
+    for tab in range(panel.ui.tabs.count):
+        panel.ui.tabs.currentIndex = tab
+        assert panel.parent.minimumSizeHint.width() <= 400, panel.ui.tabs.tabText(tab)
+
+
+def test_every_control_has_a_tool_tip(panel):
+    import qt
+
+    missing = []
+    for widget in panel.parent.findChildren(qt.QWidget):
+        fits = any(widget.inherits(kind) or type(widget).__name__ == kind for kind in CONTROLS)
+        name = widget.objectName
+        if fits and name and not name.startswith("qt_") and not name.startswith("Scroll") and not widget.toolTip:
+            missing.append(name)
+    assert missing == []
+
+
+def test_without_a_main_window_the_panel_opens(panel_without_window):
+    assert panel_without_window.ui.tabs.count == 2
+
+
+def test_the_panel_survives_closing_the_scene(panel, mrml_scene):
+    volume = mrml_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT")
+    mrml_scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "L4-L5")
+    panel.synthesizeTab.ui.ctSelector.setCurrentNode(volume)
+    close_scene()
+    assert panel.synthesizeTab.ui.ctSelector.currentNode() is None
+    close_scene()
+
+
+def test_the_panel_survives_nodes_that_go(panel, mrml_scene):
+    volume = mrml_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT")
+    box = mrml_scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "L4-L5")
+    panel.synthesizeTab.ui.ctSelector.setCurrentNode(volume)
+    mrml_scene.RemoveNode(box)
+    mrml_scene.RemoveNode(volume)
+    assert not panel.synthesizeTab.run.ui.applyButton.enabled
+
+
+def test_leaving_and_coming_back_keeps_what_was_chosen(panel, mrml_scene):
+    volume = mrml_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT")
+    panel.synthesizeTab.ui.ctSelector.setCurrentNode(volume)
+    panel.exit()
+    panel.enter()
+    panel.enter()
+    assert panel.synthesizeTab.ui.ctSelector.currentNode() is volume
+
+
+def test_after_cleanup_nothing_listens_to_the_scene(panel, mrml_scene):
+    panel.cleanup()
+    panel.cleanup()
+    mrml_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT")
+    mrml_scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "L4-L5")
+    close_scene()
+
+
+@pytest.fixture
+def library():
+    """The library's modules, put back afterwards: other tests hold its classes."""
+    kept = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "CT2MRSynthLib"}
+    yield
+    for name in [name for name in sys.modules if name.split(".")[0] == "CT2MRSynthLib"]:
+        del sys.modules[name]
+    sys.modules.update(kept)
+
+
+def test_reloading_makes_a_new_panel_of_new_code(library, panel, mrml_scene):
+    import slicer
+
+    before = sys.modules["CT2MRSynthLib.panel.forms"]
+    panel.onReload()
+    again = slicer.modules.CT2MRSynthWidget
+    assert again is not panel
+    assert sys.modules["CT2MRSynthLib.panel.forms"] is not before
+    again.enter()
+    volume = mrml_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT")
+    again.synthesizeTab.ui.ctSelector.setCurrentNode(volume)
+    close_scene()
