@@ -62,6 +62,8 @@ class TrainingSection:
             parameters.runFolder = str(going_on)
         self._choose(self.ui.presetComboBox, parameters.preset, DEFAULT_PRESET)
         self._choose(self.ui.deviceComboBox, parameters.trainDevice, "auto")
+        self._on_preset()
+        self._on_device()
         self._tag = parameters.connectGui(self.ui)
         self._fill_recent()
         self._on_folder(self.ui.runFolderLineEdit.text)
@@ -162,6 +164,7 @@ class TrainingSection:
         ui.reasonLabel.visible = bool(reason) and not alive
         for widget in (ui.presetComboBox, ui.widthSpinBox):
             widget.enabled = not resumes and not alive
+        ui.presetWordsLabel.visible = ui.presetComboBox.enabled
         ui.widthSpinBox.enabled = ui.widthSpinBox.enabled and self._preset() != run_words.FROM_BUNDLE
         ui.stepsSpinBox.enabled = ui.deviceComboBox.enabled = not alive
         self._show_stop(status)

@@ -92,7 +92,8 @@ class VerdictSection:
         ui.pictureComboBox.connect("currentIndexChanged(int)", self._on_picture)
         ui.reportButton.connect("clicked(bool)", self._on_report)
         ui.useButton.connect("clicked(bool)", self._on_use)
-        ui.overrideReasonLineEdit.connect("textChanged(QString)", self._on_text)
+        for edit in (ui.overrideReasonLineEdit, ui.readerLineEdit):
+            edit.connect("textChanged(QString)", self._on_text)
         ui.overrideButton.connect("clicked(bool)", self._on_override)
         ui.bundledButton.connect("clicked(bool)", self._on_bundled)
 
@@ -189,6 +190,11 @@ class VerdictSection:
             return _("It is in use already.")
         if not reason and not self.ui.overrideReasonLineEdit.text.strip():
             return _("Give a reason, which the model card keeps.")
+        from CT2MRSynthLib.pairset.decisions import CODE
+
+        code = self.ui.readerLineEdit.text.strip()
+        if not reason and code and not CODE.fullmatch(code):
+            return _("Your code is {code}; give letters and digits without spaces, such as AB.").format(code=code)
         return reason
 
     def _draw(self) -> None:
