@@ -81,7 +81,8 @@ def set_frame(node, frame: DiscFrame) -> None:
     matrix[:3, :3] = local
     matrix[:3, 3] = from_world[:3, :3] @ frame.center + from_world[:3, 3]
     before = node.StartModify()
-    node.SetAndObserveObjectToNodeMatrix(to_matrix(matrix))
+    # into the matrix that is there: this may be called while the node is telling of a change of it
+    node.GetObjectToNodeMatrix().DeepCopy(to_matrix(matrix))
     node.SetSize(*(float(edge) for edge in extent * scale))
     node.EndModify(before)
 

@@ -180,16 +180,16 @@ def test_a_dragged_edge_takes_the_other_one_along(guarded):
 def test_a_locked_box_stays_in_its_plane_and_slides_and_turns_within(guarded):
     _, node, _ = guarded
     before = frame()
-    turn = vtk.vtkTransform()
-    turn.SetMatrix(node.GetObjectToNodeMatrix())
 
     def move(step):
-        turn.Translate(1.0, 0.0, 2.0)
-        turn.RotateZ(2.0)
-        turn.RotateX(3.0)
-        copy = vtk.vtkMatrix4x4()
-        copy.DeepCopy(turn.GetMatrix())
-        node.SetAndObserveObjectToNodeMatrix(copy)
+        """As the application's handles do; turning about the right axis is what the plane forbids."""
+        turn = vtk.vtkTransform()
+        turn.Translate(*(1.0 * before.axes[0] + 2.0 * before.axes[2]).tolist())
+        turn.Translate(*before.center.tolist())
+        turn.RotateWXYZ(2.0, *before.axes[2].tolist())
+        turn.RotateWXYZ(3.0, *before.axes[0].tolist())
+        turn.Translate(*(-before.center).tolist())
+        node.ApplyTransform(turn, False)
 
     drag(node, move)
     after = frame_from_node(node)
