@@ -9,14 +9,13 @@ from slicer.util import VTKObservationMixin
 
 from CT2MRSynthLib.errors import CT2MRSynthError, InputError
 from CT2MRSynthLib.levels import LEVELS
+from CT2MRSynthLib.panel.box_shaping import BoxShaping, Settings
 from CT2MRSynthLib.panel.box_table import BoxRow, BoxTable
 from CT2MRSynthLib.panel.box_views import BoxViews
 from CT2MRSynthLib.panel.forms import load_form
 from CT2MRSynthLib.panel.landmark_walk import LandmarkWalk
 from CT2MRSynthLib.panel.place_controls import PlaceControls
 from CT2MRSynthLib.panel.signal import Signal
-
-FREE = "free"
 
 
 class PlaceSection(VTKObservationMixin):
@@ -27,7 +26,6 @@ class PlaceSection(VTKObservationMixin):
     """
 
     def __init__(self) -> None:
-        from CT2MRSynthLib.scene.box_guard import BoxGuard
         from CT2MRSynthLib.scene.box_list import BoxList
 
         VTKObservationMixin.__init__(self)
@@ -43,8 +41,8 @@ class PlaceSection(VTKObservationMixin):
         self._table = BoxTable(self.ui.boxTable)
         self._controls = PlaceControls(self.ui)
         self.walk = LandmarkWalk(self.ui, self._views)
-        self._guard = BoxGuard(self._on_settled)
         self._list = BoxList(self._scene, self._on_listed, self._on_box_changed)
+        self._shaping = BoxShaping(self.ui.editBoxButton, self._list, self._on_settled, self._say)
         self._connect()
         self._refresh()
 
@@ -74,8 +72,8 @@ class PlaceSection(VTKObservationMixin):
             self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self._on_parameters)
             self._list.refresh()
             self._controls.level = parameters.level
-            self._settings = self._read_settings()
-            self._guard_as_set()
+            self._settings = Settings.of(parameters)
+            self._shaping.use(self._settings)
             self._take_selection()
         self._refresh()
 
@@ -83,7 +81,7 @@ class PlaceSection(VTKObservationMixin):
         """Let go of the scene and its views."""
         self.set_parameters(None)
         self.removeObservers()
-        self._guard.watch(None)
+        self._shaping.watch(None)
         self._list.stop()
 
     def set_ct(self, ct_node) -> None:
@@ -119,13 +117,12 @@ class PlaceSection(VTKObservationMixin):
         from CT2MRSynthLib.scene.boxes import frame_from_node
         from CT2MRSynthLib.scene.planes import frame_of_view
 
-        def frame():
+        def frame(box):
             if self._views.red is None:
                 raise InputError(_("There is no Red view: choose a layout that has it."))
-            width, slices, thickness, *_rest = self._read_settings()
-            box = self._box_of(self._controls.level)
+            own = Settings.of(self._parameters)
             around = None if box is None else frame_from_node(box).center
-            return frame_of_view(self._views.red, width, slices * thickness, self._name(box), around)
+            return frame_of_view(self._views.red, own.width, own.depth, self._name(box), around)
 
         self._place(frame)
 
@@ -158,11 +155,8 @@ class PlaceSection(VTKObservationMixin):
         new = box_node.GetID() if box_node is not None else ""
         if new == self._selected and not follow:
             return
-        if new != self._selected:
-            self._show_handles(False)
-            self._selected = new
-            self._guard.watch(box_node)
-            self._show_handles(self.ui.editBoxButton.checked)
+        self._selected = new
+        self._shaping.watch(box_node)
         self._show_selection()
         if follow and self.selected_box is not None:
             self._follow()
@@ -187,7 +181,6 @@ class PlaceSection(VTKObservationMixin):
         ui.useSliceButton.connect("clicked()", self.use_this_slice)
         ui.placePointsButton.connect("clicked()", self.place_points)
         ui.scenePointsButton.connect("clicked()", self.use_scene_points)
-        ui.editBoxButton.connect("toggled(bool)", self._show_handles)
         ui.renameButton.connect("clicked()", lambda: self._table.edit(self._selected))
         ui.deleteBoxButton.connect("clicked()", self.delete_box)
         self._table.clicked.connect(lambda key: self.select(self._scene.GetNodeByID(key)))
@@ -206,15 +199,9 @@ class PlaceSection(VTKObservationMixin):
         self.select(self._box_of(self._controls.level))
 
     def _box_of(self, level: str):
-        """The box that placing at a level moves: the selected one if it is of that level, otherwise the first."""
-        from CT2MRSynthLib.scene.boxes import level_of
+        from CT2MRSynthLib.scene.boxes import find_box
 
-        selected = self.selected_box
-        first = [selected] if selected is not None else []
-        for node in [*first, *self.boxes]:
-            if (level_of(node) if level_of(node) in LEVELS else FREE) == level:
-                return node
-        return None
+        return find_box(self.boxes, level, self.selected_box)
 
     def _name(self, box) -> str:
         from CT2MRSynthLib.scene.boxes import level_of
@@ -224,28 +211,20 @@ class PlaceSection(VTKObservationMixin):
     def _use_points(self, node) -> None:
         from CT2MRSynthLib.scene.landmarks import box_from_landmarks
 
-        def frame():
-            slices, thickness = self._read_settings()[1:3]
-            name = self._name(self._box_of(self._controls.level))
-            return box_from_landmarks(node, name, slices * thickness)
-
-        self._place(frame)
+        self._place(lambda box: box_from_landmarks(node, self._name(box), Settings.of(self._parameters).depth))
 
     def _place(self, frame_of) -> None:
         """Put the box of the level where ``frame_of`` says, or say why not."""
-        from CT2MRSynthLib.scene.boxes import roi_from_frame, set_frame
+        from CT2MRSynthLib.scene.boxes import put_box
 
         if self._parameters is None:
             return
         self._say("")
         try:
-            box, frame = self._box_of(self._controls.level), frame_of()
-            self._scene.SaveStateForUndo()
+            box = self._box_of(self._controls.level)
+            frame = frame_of(box)
             self._busy = True
-            if box is None:
-                box = roi_from_frame(self._scene, frame)
-            else:
-                set_frame(box, frame)
+            box = put_box(self._scene, box, frame)
         except CT2MRSynthError as error:
             self._say(str(error))
             return
@@ -285,60 +264,25 @@ class PlaceSection(VTKObservationMixin):
             self._parameters.cropBox = box
             frame = self._list.frame(box) if box is not None else None
             if frame is not None:
-                self._controls.level = frame.level if frame.level in LEVELS else FREE
+                self._controls.level = frame.level
                 self._parameters.level = self._controls.level
                 self._parameters.boxWidth = min(max(round(float(frame.extent[0]), 1), WIDTHS[0]), WIDTHS[1])
         finally:
-            self._settings = self._read_settings()
+            self._settings = Settings.of(self._parameters)
             self._busy = False
-
-    def _read_settings(self) -> tuple:
-        """Width, number of slices, thickness, lock and level that are set now."""
-        own = self._parameters
-        return own.boxWidth, own.sliceCount, own.sliceThickness, own.lockToPlane, own.level
 
     def _on_parameters(self, caller, event) -> None:
         """Numbers were changed, by the user or with the scene."""
-        from CT2MRSynthLib.placing import with_width
-
         if self._busy or self._parameters is None or self._settings is None:
             return
-        before, self._settings = self._settings, self._read_settings()
-        width, slices, thickness, _lock, level = self._settings
-        if level != before[4]:
-            self._controls.level = level
+        before, self._settings = self._settings, Settings.of(self._parameters)
+        if self._settings.level != before.level:
+            self._controls.level = self._settings.level
             self._choose_level()
-            return
-        if self._parameters.cropBox is not self.selected_box and self._parameters.cropBox in self.boxes:
+        elif self._parameters.cropBox is not self.selected_box and self._parameters.cropBox in self.boxes:
             self.select(self._parameters.cropBox, follow=False)
-            return
-        self._guard_as_set()
-        if width != before[0] and self.selected_box is not None:
-            self._reshape([self.selected_box], lambda frame: with_width(frame, width))
-        if (slices, thickness) != before[1:3]:
-            self._reshape(self.boxes, lambda frame: _deepened(frame, before[1] * before[2], slices * thickness))
-
-    def _guard_as_set(self) -> None:
-        self._guard.slices, self._guard.thickness = self._parameters.sliceCount, self._parameters.sliceThickness
-        self._guard.lock_to_plane = self._parameters.lockToPlane
-        self._show_handles(self.ui.editBoxButton.checked)
-
-    def _reshape(self, boxes: list, shape) -> None:
-        from CT2MRSynthLib.scene.boxes import set_frame
-
-        for box in boxes:
-            frame = self._list.frame(box)
-            try:
-                if frame is not None:
-                    set_frame(box, shape(frame))
-            except CT2MRSynthError as error:
-                self._say(str(error))
-
-    def _show_handles(self, visible: bool) -> None:
-        from CT2MRSynthLib.scene.box_guard import show_handles
-
-        if self.selected_box is not None:
-            show_handles(self.selected_box, bool(visible), self._guard.lock_to_plane)
+        else:
+            self._shaping.change(before, self._settings, self.selected_box)
 
     def _follow(self) -> None:
         frame = self._list.frame(self.selected_box)
@@ -354,7 +298,7 @@ class PlaceSection(VTKObservationMixin):
         self._statuses = {key: self._statuses[key] for key in known}
         if self._selected and self.selected_box is None:
             self._selected = ""
-            self._guard.watch(None)
+            self._shaping.watch(None)
             self._refresh()
             self.selection_changed.emit(None)
         fresh = [node for node in self.boxes if node.GetID() not in self._table.keys]
@@ -395,9 +339,3 @@ class PlaceSection(VTKObservationMixin):
     def _say(self, text: str) -> None:
         self.ui.messageLabel.text = text
         self.ui.messageLabel.visible = bool(text)
-
-
-def _deepened(frame, before: float, now: float):
-    """As deep as the slices are now, where the box was as deep as they were before, or is not deep enough."""
-    follows = abs(frame.extent[2] - before) < 0.01
-    return frame.with_depth(now if follows else max(float(frame.extent[2]), now))

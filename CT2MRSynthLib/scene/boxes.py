@@ -10,6 +10,9 @@ from CT2MRSynthLib.frame import DiscFrame
 from CT2MRSynthLib.levels import LEVELS, find_level, level_or_name
 from CT2MRSynthLib.scene.matrices import is_linear, parent_to_world, to_array, to_matrix
 
+#: What boxes without a disc level are placed as.
+FREE = "free"
+
 #: Attribute of a box node that keeps its level when it is renamed.
 LEVEL_ATTRIBUTE = "CT2MRSynth.Level"
 
@@ -108,6 +111,33 @@ def level_of(node) -> str:
     """Disc level of a box node: the one its name tells, else the one it was given, else its name itself."""
     name = node.GetName() or ""
     return find_level(name) or node.GetAttribute(LEVEL_ATTRIBUTE) or level_or_name(name)
+
+
+def find_box(boxes: list, level: str, preferred=None):
+    """The box that placing at a level moves, otherwise None.
+
+    Args:
+        boxes: ROI nodes.
+        level: Disc level, or "free" for any box without one.
+        preferred: Taken if it is of that level, rather than the first.
+    """
+    for node in [preferred, *boxes] if preferred is not None else boxes:
+        if (level_of(node) if level_of(node) in LEVELS else FREE) == level:
+            return node
+    return None
+
+
+def put_box(scene, node, frame: DiscFrame):
+    """Let a ROI node, or a new one where there is none, show ``frame``; returns the node.
+
+    Raises:
+        InputError: As ``set_frame``.
+    """
+    scene.SaveStateForUndo()
+    if node is None:
+        return roi_from_frame(scene, frame)
+    set_frame(node, frame)
+    return node
 
 
 def set_level(node, level: str) -> None:
