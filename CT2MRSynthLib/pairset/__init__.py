@@ -4,19 +4,27 @@ A pair is two image files that Slicer opens in place: the CT in Hounsfield units
 grey levels 0 to 255 (uint8), both of 256 x 256 x 1 voxels on one grid. Simulated and curated sets share the format.
 """
 
-from CT2MRSynthLib.pairset.images import is_complete, read_pair, write_pair
-from CT2MRSynthLib.pairset.manifest import MANIFEST, PairEntry, PairSet, read_manifest
-from CT2MRSynthLib.pairset.split import assign_splits
-from CT2MRSynthLib.pairset.writer import PairSetWriter
+import importlib
 
-__all__ = [
-    "MANIFEST",
-    "PairEntry",
-    "PairSet",
-    "PairSetWriter",
-    "assign_splits",
-    "is_complete",
-    "read_manifest",
-    "read_pair",
-    "write_pair",
-]
+#: Where each name is: loaded on first use, since a panel lists pairs before anybody needs numpy for their images.
+_PLACES = {
+    "MANIFEST": "manifest",
+    "PairEntry": "manifest",
+    "PairSet": "manifest",
+    "PairSetWriter": "writer",
+    "assign_splits": "split",
+    "is_complete": "images",
+    "read_manifest": "manifest",
+    "read_pair": "images",
+    "write_pair": "images",
+}
+
+__all__ = list(_PLACES)
+
+
+def __getattr__(name: str):
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value

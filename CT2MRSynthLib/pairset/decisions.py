@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from CT2MRSynthLib.errors import InputError, UsageError
-from CT2MRSynthLib.pairset.images import is_complete
 from CT2MRSynthLib.pairset.manifest import (
     ACCEPTED,
     OTHER_IMAGES,
@@ -89,6 +88,8 @@ def _decide(entry: PairEntry, decision: Decision) -> PairEntry:
 
 
 def _check_images(folder: str | Path, entry: PairEntry) -> None:
+    from CT2MRSynthLib.pairset.images import is_complete
+
     if not entry.files:
         reason = entry.decision.reason or "none could be made"
         raise InputError(f"The pair {entry.id} cannot be accepted, it has no images: {reason}")

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from CT2MRSynthLib.errors import InputError
-from CT2MRSynthLib.pairset.images import read_pair
 from CT2MRSynthLib.pairset.manifest import PairEntry, read_manifest
 
 PAGE, CONTACT_SHEET = "audit.html", "contact_sheet.png"
@@ -52,6 +51,8 @@ def write_audit(folder: str | Path, progress: Callable[[float], None] | None = N
 
 def _images(folder: Path, entry: PairEntry):
     """CT and MR, or None where there are none to show: the page says so."""
+    from CT2MRSynthLib.pairset.images import read_pair
+
     try:
         return read_pair(folder, entry)
     except InputError:
