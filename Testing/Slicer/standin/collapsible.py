@@ -65,10 +65,10 @@ class ctkCollapsibleButton(QAbstractButton):
         return QSize(max(header.width(), inner.width()), max(header.height(), inner.height()))
 
     def sizeHint(self):
-        return self._hint(QWidget.layout(self).sizeHint() if QWidget.layout(self) else None)
+        return self._hint(QWidget.layout(self).totalSizeHint() if QWidget.layout(self) else None)
 
     def minimumSizeHint(self):
-        return self._hint(QWidget.layout(self).minimumSize() if QWidget.layout(self) else None)
+        return self._hint(QWidget.layout(self).totalMinimumSize() if QWidget.layout(self) else None)
 
     def paintEvent(self, event):
         painter = QPainter(self)

@@ -72,7 +72,8 @@ class ctkPathLineEdit(QWidget):
     currentPathChanged = Signal(str)
     validInputChanged = Signal(bool)
     # ctkPathLineEdit.h: Filter, values of QDir::Filter
-    Dirs, Files, Executable, Readable, Writable = 0x1, 0x2, 0x40, 0x10, 0x20
+    Dirs, Files, Drives, NoSymLinks, AllEntries = 0x1, 0x2, 0x4, 0x8, 0x7
+    Readable, Writable, Executable, Hidden, NoDot, NoDotDot = 0x10, 0x20, 0x40, 0x100, 0x2000, 0x4000
 
     def _show(self, path):
         self.standin_box.setEditText(path)

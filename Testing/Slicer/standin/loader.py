@@ -18,6 +18,8 @@ class QUiLoader(QtUiTools.QUiLoader):
         connections = form.find("connections")
         if connections is not None:
             form.remove(connections)
+        for words in form.iterfind(".//widget[@class='ctkPathLineEdit']/property[@name='filters']/set"):
+            words.tag, words.text = "number", str(_flags(words.text))  # of a C++ enumeration that only CTK has
         buffer = QtCore.QBuffer()
         buffer.setData(ElementTree.tostring(form))
         buffer.open(QtCore.QIODevice.ReadOnly)
@@ -48,6 +50,16 @@ def _connect(form, sender: str, signal: str, receiver: str, slot: str) -> None:
     if None in both:
         raise RuntimeError(f"The form connects {sender} and {receiver}; one of them is not there")
     flavor.connect(both[0], signal, getattr(both[1], slot.partition("(")[0]))
+
+
+def _flags(words: str) -> int:
+    """Value of "ctkPathLineEdit::Dirs|ctkPathLineEdit::Readable"."""
+    from .ctk_widgets import ctkPathLineEdit
+
+    value = 0
+    for word in words.split("|"):
+        value |= getattr(ctkPathLineEdit, word.rpartition("::")[2])
+    return value
 
 
 def plugin_classes() -> dict:

@@ -57,6 +57,7 @@ class Session:
         import slicer
 
         sys.excepthook = self._hook
+        self.app.disconnect("startupCompleted()")
         if self._window is not None:
             self._window.deleteLater()
         slicer.app.processEvents()
