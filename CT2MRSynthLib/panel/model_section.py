@@ -106,15 +106,16 @@ class ModelSection:
         index = box.findData(self._path)
         box.setCurrentIndex(index if index >= 0 else box.findData(OTHER))
         box.blockSignals(False)
+        if index < 0:
+            self.ui.modelPathLineEdit.blockSignals(True)
+            self.ui.modelPathLineEdit.currentPath = self._path
+            self.ui.modelPathLineEdit.blockSignals(False)
         self._show_folder()
 
     def _show_folder(self) -> None:
         own = self._choice() == OTHER
-        self.ui.folderLabel.visible = self.ui.modelPathLineEdit.visible = own
-        if own and self.ui.modelPathLineEdit.currentPath != self._path:
-            self.ui.modelPathLineEdit.blockSignals(True)
-            self.ui.modelPathLineEdit.currentPath = self._path
-            self.ui.modelPathLineEdit.blockSignals(False)
+        self.ui.folderLabel.visible = own
+        self.ui.modelPathLineEdit.visible = own
 
     def _choice(self) -> str:
         box = self.ui.modelComboBox

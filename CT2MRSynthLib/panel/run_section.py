@@ -230,7 +230,7 @@ class RunSection:
         keep_run_times(times)
 
     def _show_failure(self, sentence: str, log: str = "", repairable: bool = False, boxes: Sequence = ()) -> None:
-        logging.error("CT2MRSynth: a run failed; the panel tells why.")  # the sentence may name a patient
+        logging.warning("CT2MRSynth: a run failed; the panel tells why.")  # the sentence may name a patient
         self._errors.show(sentence, log, repairable)
         self.failed.emit(list(boxes or self._last.get("boxes", [])), sentence)
 
