@@ -26,8 +26,8 @@ class ProvenanceDialog:
         if parent is not None:
             self.widget.setParent(parent)
             self.widget.setWindowFlags(qt.Qt.Dialog)  # a parent makes it part of the panel, unless told otherwise
-        self.model = qt.QStandardItemModel()
-        self.ui.recordTreeView.setModel(self.model)
+        header = self.ui.recordTable.horizontalHeader()
+        header.setStretchLastSection(True)
         self.ui.copyButton.connect("clicked()", self.copy)
         self.ui.closeButton.connect("clicked()", self.widget.close)
 
@@ -60,25 +60,27 @@ class ProvenanceDialog:
         self.widget.deleteLater()
 
     def _fill(self, sections: list) -> None:
-        """Through indices only: item objects would have two owners, Python and Qt."""
-        model, view = self.model, self.ui.recordTreeView
-        model.clear()
-        model.setColumnCount(2)
-        model.setHeaderData(0, qt.Qt.Horizontal, _("What"))
-        model.setHeaderData(1, qt.Qt.Horizontal, _("Value"))
-        model.insertRows(0, len(sections))
-        for number, (title, rows) in enumerate(sections):
-            section = model.index(number, 0)
-            model.setData(section, title)
-            if not rows:
-                continue
-            model.insertColumns(0, 2, section)
-            model.insertRows(0, len(rows), section)
-            for row, (name, value) in enumerate(rows):
-                model.setData(model.index(row, 0, section), name)
-                model.setData(model.index(row, 1, section), textwrap.fill(value, LINE, break_on_hyphens=False))
-        view.expandAll()
-        view.resizeColumnToContents(0)
+        table = self.ui.recordTable
+        table.clearSpans()
+        table.setRowCount(sum(1 + len(rows) for _title, rows in sections))
+        row = 0
+        for title, entries in sections:
+            table.setItem(row, 0, _heading(title))
+            table.setSpan(row, 0, 1, 2)
+            for number, (name, value) in enumerate(entries, row + 1):
+                table.setItem(number, 0, qt.QTableWidgetItem(name))
+                table.setItem(number, 1, qt.QTableWidgetItem(textwrap.fill(value, LINE, break_on_hyphens=False)))
+            row += 1 + len(entries)
+        table.resizeColumnToContents(0)
+        table.resizeRowsToContents()
+
+
+def _heading(title: str):
+    item = qt.QTableWidgetItem(title)
+    font = item.font()
+    font.setBold(True)
+    item.setFont(font)
+    return item
 
 
 def _readable(record: dict, to_json) -> str:

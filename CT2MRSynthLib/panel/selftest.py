@@ -158,24 +158,19 @@ def test_landmarks_become_the_box_of_the_crop_rule(case, desk) -> None:
 
     from CT2MRSynthLib.crop import Landmarks, crop_box
     from CT2MRSynthLib.scene.boxes import frame_from_node
+    from CT2MRSynthLib.scene.landmarks import points_of
 
-    node = desk.landmarks[LEVEL]
-    labels = ("disc front", "disc back", "ventral", "sac")
-    places = {}
-    for index in range(node.GetNumberOfControlPoints()):
-        label = node.GetNthControlPointLabel(index)
-        if label in labels:
-            places[label] = np.array(node.GetNthControlPointPositionWorld(index))
+    places = dict(points_of(desk.landmarks[LEVEL]))
+    places = {label: places[label] for label in ("disc front", "disc back", "ventral", "sac")}
     slicer.mrmlScene.RemoveNode(desk.boxes[LEVEL])
-    slicer.mrmlScene.RemoveNode(node)
     desk.parameters.level = LEVEL
     desk.tab.place.place_points()
-    walk = desk.tab.place.walk
-    for label in labels:
-        walk.node.AddControlPointWorld(*places[label].tolist())
+    for point in places.values():
+        desk.tab.place.walk.place(point)
+    case.assertFalse(desk.tab.place.walk.is_active)
     frame = frame_from_node(desk.tab.place.selected_box)
     wanted = crop_box(Landmarks.from_points(list(places.items())), LEVEL)
-    case.assertLess(np.abs(frame.corners()[:, :] - wanted.with_depth(frame.extent[2]).corners()).max(), 1e-3)
+    case.assertLess(np.abs(frame.corners() - wanted.with_depth(frame.extent[2]).corners()).max(), 1e-3)
 
 
 def test_a_ct_under_a_transform_stays_under_its_volume(case, desk) -> None:
@@ -197,7 +192,7 @@ def test_a_ct_under_a_transform_stays_under_its_volume(case, desk) -> None:
 def test_a_saved_scene_opens_with_boxes_result_and_settings(case, desk) -> None:
     (node,) = desk.run()
     provenance = node.GetAttribute("CT2MRSynth.Provenance")
-    desk.parameters.boxWidth = 77.0
+    desk.parameters.blendOpacity = 0.25
     names = [desk.ct.GetName(), node.GetName()]
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "scene.mrb")
@@ -211,7 +206,7 @@ def test_a_saved_scene_opens_with_boxes_result_and_settings(case, desk) -> None:
     case.assertEqual(desk.tab.ui.ctSelector.currentNode().GetName(), names[0])
     case.assertEqual(desk.tab.place.selected_box.GetName(), LEVEL)
     case.assertEqual(len(desk.tab.place.boxes), len(desk.boxes))
-    case.assertEqual(read_parameters(SynthesizeParameters, _parameter_node()).boxWidth, 77.0)
+    case.assertEqual(read_parameters(SynthesizeParameters, _parameter_node()).blendOpacity, 0.25)
     _assert_on_box(case, slicer.util.getNode(names[1]), desk.tab.place.selected_box)
 
 

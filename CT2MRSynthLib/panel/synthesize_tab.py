@@ -74,7 +74,7 @@ class SynthesizeTab:
 
     def _connect(self) -> None:
         self.ui.ctSelector.connect("currentNodeChanged(vtkMRMLNode*)", lambda node: self._show_ct())
-        self.place.selection_changed.connect(lambda box: self._update())
+        self.place.selection_changed.connect(self._on_selection)
         self.place.boxes_changed.connect(self._update)
         self.model.model_changed.connect(self._update)
         self.run.run_requested.connect(self.start)
@@ -104,6 +104,10 @@ class SynthesizeTab:
         if not self._check.is_ct:
             return _("Choose another volume: this one is no CT.")
         return self.place.box_reason() or self.model.reason()
+
+    def _on_selection(self, box) -> None:
+        self.result.show_of(box)
+        self._update()
 
     def _on_progress(self, box, percent, words) -> None:
         if box is not None:

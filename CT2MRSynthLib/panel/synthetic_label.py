@@ -11,6 +11,13 @@ from slicer.util import VTKObservationMixin
 POSITION = vtk.vtkCornerAnnotation.UpperEdge
 
 
+def start_labels() -> None:
+    """Label all views from now on; once is enough for the application, again is harmless."""
+    if getattr(slicer.modules, "ct2mrsynthLabels", None) is None:
+        slicer.modules.ct2mrsynthLabels = SyntheticLabels()
+    slicer.modules.ct2mrsynthLabels.start()
+
+
 class SyntheticLabels(VTKObservationMixin):
     """Keeps the labels of all slice views as what they show is.
 

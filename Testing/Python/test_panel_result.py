@@ -205,10 +205,9 @@ def test_the_provenance_can_be_read_and_copied(slicer_app, ct, section):
     record = json.loads(node.GetAttribute("CT2MRSynth.Provenance"))
     dialog.ui.copyButton.click()
     assert json.loads(slicer_app.app.clipboard().text()) == record
-    model = dialog.model
-    titles = [model.index(row, 0).data() for row in range(model.rowCount())]
-    assert titles[0] == "Synthetic image"
-    assert model.index(0, 1, model.index(0, 0)).data() == LABEL
+    table = dialog.ui.recordTable
+    assert table.item(0, 0).text() == "Synthetic image"
+    assert table.item(1, 1).text() == LABEL
 
 
 def test_a_result_without_a_readable_record_opens_the_dialog_too(slicer_app, ct, section):
