@@ -31,7 +31,7 @@ def remember_run(folder: Path) -> None:
 
 def run_going_on() -> Path | None:
     """The latest run that a process works on, or was working on when something ended it; None: there is none."""
-    from CT2MRSynthLib.training.watch import RUNNING, STALLED, STARTING, STOPPING, look
+    from CT2MRSynthLib.training.watch import RUNNING, STALLED, STARTING, STOPPING, Watch
 
     going_on = (STARTING, RUNNING, STOPPING, STALLED)
-    return next((folder for folder in recent_runs() if look(folder).state in going_on), None)
+    return next((folder for folder in recent_runs() if Watch(folder).peek() in going_on), None)

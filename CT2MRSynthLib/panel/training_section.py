@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from CT2MRSynthLib.panel.forms import load_form
 from CT2MRSynthLib.panel.preview_view import PreviewView
 from CT2MRSynthLib.panel.signal import Signal
 from CT2MRSynthLib.panel.ticker import Ticker
+from CT2MRSynthLib.panel.torch_offer import TorchOffer
 from CT2MRSynthLib.scene.loss_chart import LossChart
 from CT2MRSynthLib.training.session import ASK, FORCE, WAIT, RunSession
 from CT2MRSynthLib.training.start import propose_folder
@@ -37,7 +37,7 @@ class TrainingSection:
         self._pairs: Path | None = None
         self._pairs_reason = self._problem = ""
         self._parameters = self._tag = self._told = None
-        self._preview = PreviewView(self.ui)
+        self._preview, self._torch_offer = PreviewView(self.ui), TorchOffer()
         self._fill()
         self._connect()
         self._ticker = Ticker(EVERY, self.refresh)
@@ -144,7 +144,7 @@ class TrainingSection:
         ui.progressBar.value = round(1000 * status.fraction) if status else 0
         refusal = self._session.refusal or self._problem
         lines = [_("Warning: {words}").format(words=words) for words in warnings[-3:]]
-        lines += [_("Not started: {words}").format(words=refusal)] if refusal else []
+        lines += [_("Problem: {words}").format(words=refusal)] if refusal else []
         ui.warningsLabel.text = "\n".join(lines)
         for label in (ui.stateLabel, ui.detailsLabel, ui.warningsLabel):
             label.visible = bool(label.text)
@@ -193,10 +193,7 @@ class TrainingSection:
 
     def _reason(self) -> str:
         """Why Start is disabled; empty: it is not."""
-        reason = self._session.reason(self._pairs, self._pairs_reason, self.ui.stepsSpinBox.value)
-        if not reason and importlib.util.find_spec("torch") is None:
-            return _("PyTorch is not installed; the Synthesize tab offers it when Apply is pressed.")
-        return reason
+        return self._session.reason(self._pairs, self._pairs_reason, self.ui.stepsSpinBox.value)
 
     def _preset(self) -> str:
         return self.ui.presetComboBox.itemData(self.ui.presetComboBox.currentIndex)
@@ -256,9 +253,13 @@ class TrainingSection:
         ui, self._problem = self.ui, ""
         width = ui.widthSpinBox.value if ui.widthSpinBox.enabled else 0
         device = ui.deviceComboBox.itemData(ui.deviceComboBox.currentIndex)
+        if self._reason():
+            return
+        if not self._torch_offer.ensure():
+            self._problem = self._torch_offer.failure
+            self.refresh()
+            return
         try:
-            if self._reason():
-                return
             folder = self._session.start(self._pairs, self._preset(), ui.stepsSpinBox.value, width, device)
         except CT2MRSynthError as error:
             self._problem = str(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import qt
@@ -12,6 +11,7 @@ from CT2MRSynthLib.errors import CT2MRSynthError
 from CT2MRSynthLib.panel.forms import load_form
 from CT2MRSynthLib.panel.library_job import LibraryJob, state_of
 from CT2MRSynthLib.panel.signal import Signal
+from CT2MRSynthLib.panel.torch_offer import TorchOffer
 
 COMPARING, USING = "compare", "use"
 
@@ -29,7 +29,7 @@ class VerdictSection:
         self._doing = self._in_use = self._outcome = ""
         self._is_in_use = False
         self._drawn: tuple | None = None
-        self._job = LibraryJob()
+        self._job, self._torch_offer = LibraryJob(), TorchOffer()
         self._job.changed.connect(self._show_progress)
         self._job.ended.connect(self._on_ended)
         self._connect()
@@ -160,8 +160,6 @@ class VerdictSection:
             return _("No run is chosen above.")
         if self._status.bundle is None:
             return _("The run has no generator yet; it comes with the first checkpoint.")
-        if importlib.util.find_spec("torch") is None:
-            return _("PyTorch is not installed; the Synthesize tab offers it when Apply is pressed.")
         return ""
 
     def _reason_not_to_compare(self) -> str:
@@ -213,7 +211,10 @@ class VerdictSection:
     def _start(self, doing: str, *words: str) -> None:
         self._doing, self._outcome = doing, ""
         try:
-            self._job.start(*words)
+            if "--default" in words or self._torch_offer.ensure():
+                self._job.start(*words)
+            else:
+                self._outcome = self._torch_offer.failure
         except CT2MRSynthError as error:
             self._outcome = str(error)
         self._show()

@@ -179,9 +179,10 @@ class RunSession:
             return None
 
     def _ended_with(self, child: ChildProcess) -> str:
-        """Why a process ended, where that was before its run could write it down."""
-        if child.status == 0 or self._watch.look().state not in ("none", "stopped", "finished"):
+        """Why a process ended, where its run could not write it down itself."""
+        if child.status == 0:
             return ""
         said = what_it_said(self.folder)
         last = (said.splitlines() or [""])[-1]
-        return refusal(said) or f"The process of the training {said_of(child.status)}. {last}".strip()
+        sentence = refusal(said) or f"The process of the training {said_of(child.status)}. {last}".strip()
+        return "" if sentence == self._watch.look().error else sentence

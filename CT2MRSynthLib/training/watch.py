@@ -123,6 +123,11 @@ class Watch:
         left = status.seconds_left if state in (RUNNING, STOPPING) else None
         return replace(status, state=state, held=held, seconds_left=left)
 
+    def peek(self) -> str:
+        """The state now, without reading what is long."""
+        self._read_state()
+        return self._judged(self._silence(), False)[0]
+
     def _judged(self, silent: float, starting: bool) -> tuple[str, bool]:
         """State, and whether a process holds a run that seems to have none."""
         said = self._state.get("status")

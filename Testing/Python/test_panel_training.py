@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -75,6 +74,12 @@ def panel(slicer_app, tmp_path, monkeypatch):
     made.verdict.cleanup()
 
 
+def shipped_card() -> Path:
+    from CT2MRSynthLib.bundle import shipped_bundle_path
+
+    return shipped_bundle_path() / "card.json"
+
+
 def copy_of_run(folder: Path, status="finished") -> Path:
     """A run with a preview of two cases and a checkpoint."""
     from PIL import Image
@@ -96,15 +101,20 @@ def test_start_says_what_is_missing_and_is_enabled_when_nothing_is(panel, tmp_pa
     assert not panel.ui.stopButton.enabled and not panel.ui.chartButton.enabled
 
 
-def test_without_torch_all_but_starting_and_judging_can_be_used(panel, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
+def test_without_torch_it_is_offered_when_a_button_is_pressed_and_all_else_can_be_used(panel, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     panel.enter()
-    panel.open_pairs(tmp_path)
-    assert not panel.ui.startButton.enabled and "PyTorch is not installed" in panel.ui.reasonLabel.text
+    panel.open_pairs(tmp_path / "pairs")
+    assert panel.ui.startButton.enabled and not panel.ui.warningsLabel.text
+    panel.ui.startButton.click()
+    assert "PyTorch is missing" in panel.ui.warningsLabel.text and not (tmp_path / "pairs-runs").exists()
     run = copy_of_run(tmp_path / "run")
+    (run / "bundle").mkdir()
+    shutil.copy(shipped_card(), run / "bundle")
     panel.ui.runFolderLineEdit.text = str(run)
     assert "Finished: step 40 of 100" in panel.ui.stateLabel.text and panel.ui.chartButton.enabled
+    panel.look.compareButton.click()
+    assert "PyTorch is missing" in panel.look.outcomeLabel.text and not panel.verdict.is_running
 
 
 def test_choices_are_kept_with_the_scene_and_come_back(panel):
@@ -243,7 +253,7 @@ def test_a_start_that_is_refused_says_why(panel, tmp_path):
     panel.open_pairs(tmp_path / "nothing")
     panel.ui.runFolderLineEdit.text = str(tmp_path / "run")
     panel.ui.startButton.click()
-    panel.until(lambda: "Not started" in panel.ui.warningsLabel.text)
+    panel.until(lambda: "Problem" in panel.ui.warningsLabel.text)
     assert "nothing" in panel.ui.warningsLabel.text and panel.ui.startButton.enabled
 
 
@@ -293,6 +303,7 @@ def test_a_better_generator_is_judged_used_and_given_back(panel, tmp_path):
     assert "Level 250" in look.inUseLabel.text and look.useButton.toolTip == "There is no verdict of this run yet."
     look.compareButton.click()
     assert panel.verdict.is_running and not look.compareButton.enabled and look.cancelButton.enabled
+    panel.until(lambda: look.progressBar.value > 0 and not look.progressBar.isHidden())
     panel.until(lambda: not panel.verdict.is_running)
     assert "B is better on 6 of 6 patients" in look.verdictLabel.text
     assert not look.pictureLabel.pixmap.isNull() and look.pictureComboBox.count == 4
