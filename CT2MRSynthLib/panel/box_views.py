@@ -42,6 +42,14 @@ class BoxViews:
                 show_point(node, frame.center)
         self._show_lines()
 
+    @property
+    def has_sagittal(self) -> bool:
+        """Whether the layout shows a sagittal view; True where it shows none at all."""
+        count = self._scene.GetNumberOfNodesByClass(_NODE)
+        nodes = [self._scene.GetNthNodeByClass(index, _NODE) for index in range(count)]
+        shown = [node.GetOrientation() for node in nodes if node.IsMappedInLayout()]
+        return not shown or "Sagittal" in shown
+
     def say(self, text: str) -> None:
         """Show an instruction in the Red and Yellow view; empty takes it away."""
         manager = slicer.app.layoutManager()

@@ -107,7 +107,8 @@ class LandmarkWalk:
         count = placing.node.GetNumberOfControlPoints()
         short, long = _instruction(placing.step, placing.level)
         head = _("Point {number} of {count}").format(number=placing.step + 1, count=count)
-        ui.instructionLabel.text = f"{head}: {long}"
+        lacking = _("The layout shows no sagittal view; Four-Up has one.") if not self._views.has_sagittal else ""
+        ui.instructionLabel.text = f"{head}: {long} {lacking}".rstrip()
         self._views.say(f"{head}: {short}")
         ui.undoButton.enabled = placing.can_undo
         ui.undoButton.toolTip = (

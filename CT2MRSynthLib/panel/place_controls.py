@@ -116,8 +116,8 @@ class PlaceControls:
         except CT2MRSynthError as error:
             return str(error)
         if outside > 0.005:
-            percent = _("Warning: {percent:.0f} % of it lie outside the CT and stay black.")
-            return f"{words} {percent.format(percent=100 * outside)}"
+            warning = _("Warning: {percent:.0f} % of the box is outside the CT, which stays black.")
+            return f"{words} {warning.format(percent=100 * outside)}"
         return words
 
 

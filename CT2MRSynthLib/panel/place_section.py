@@ -98,6 +98,8 @@ class PlaceSection(VTKObservationMixin):
             color: "green", "amber", "red" or empty.
         """
         self._statuses[box_node.GetID()] = (text, color)
+        if text == self._controls.state(self._scene, self._ct, box_node, self._list.frame(box_node))[0]:
+            del self._statuses[box_node.GetID()]  # the scene says so itself, and will say when it is so no more
         self._refresh()
 
     def box_reason(self) -> str:
@@ -211,14 +213,16 @@ class PlaceSection(VTKObservationMixin):
     def _use_points(self, node) -> None:
         from CT2MRSynthLib.scene.landmarks import box_from_landmarks
 
-        self._place(lambda box: box_from_landmarks(node, self._name(box), Settings.of(self._parameters).depth))
+        placed = self._place(lambda box: box_from_landmarks(node, self._name(box), Settings.of(self._parameters).depth))
+        if placed and node.GetDisplayNode() is not None:
+            node.GetDisplayNode().SetVisibility(False)  # the box is seen in their place
 
-    def _place(self, frame_of) -> None:
-        """Put the box of the level where ``frame_of`` says, or say why not."""
+    def _place(self, frame_of) -> bool:
+        """Put the box of the level where ``frame_of`` says, or say why not; whether it was done."""
         from CT2MRSynthLib.scene.boxes import put_box
 
         if self._parameters is None:
-            return
+            return False
         self._say("")
         try:
             box = self._box_of(self._controls.level)
@@ -227,11 +231,12 @@ class PlaceSection(VTKObservationMixin):
             box = put_box(self._scene, box, frame)
         except CT2MRSynthError as error:
             self._say(str(error))
-            return
+            return False
         finally:
             self._busy = False
         self.walk.cancel()
         self.select(box)
+        return True
 
     def _rename(self, key: str, text: str) -> None:
         from CT2MRSynthLib.scene.boxes import set_level
@@ -247,8 +252,9 @@ class PlaceSection(VTKObservationMixin):
         from_scene = self._parameters.cropBox
         boxes = self.boxes
         box = from_scene if from_scene in boxes else self._box_of(self._parameters.level)
+        ours = [node for node in boxes if self._is_ours(node)]
         self._selected = ""
-        self.select(box if box is not None else boxes[0] if boxes else None, follow=False)
+        self.select(box if box is not None else ours[0] if ours else None, follow=False)
         if self.selected_box is None:
             self.selection_changed.emit(None)
 
@@ -301,11 +307,18 @@ class PlaceSection(VTKObservationMixin):
             self._shaping.watch(None)
             self._refresh()
             self.selection_changed.emit(None)
-        fresh = [node for node in self.boxes if node.GetID() not in self._table.keys]
+        fresh = [node for node in self.boxes if node.GetID() not in self._table.keys and self._is_ours(node)]
         self._refresh()
         if fresh and not self._selected and self._parameters is not None and not self._busy:
             self.select(fresh[0], follow=False)
         self.boxes_changed.emit()
+
+    @staticmethod
+    def _is_ours(node) -> bool:
+        """Whether a box can be meant for this module: it has a level, or was placed here."""
+        from CT2MRSynthLib.scene.boxes import LEVEL_ATTRIBUTE, level_of
+
+        return level_of(node) in LEVELS or bool(node.GetAttribute(LEVEL_ATTRIBUTE))
 
     def _on_box_changed(self, box_node) -> None:
         if not self._statuses.get(box_node.GetID(), ("",))[0].endswith("%"):  # a run goes on with the box as it was

@@ -83,15 +83,14 @@ class BoxList(VTKObservationMixin):
         self.refresh()
 
     def _on_box(self, node, event) -> None:
+        before = self._frames.get(node.GetID())
+        self.refresh()  # it may have got another owner, or another turn in the order
         if node.GetID() not in self._frames or node.GetScene() is not self._scene:
             return
         frame = usable_frame(node)
-        before = self._frames[node.GetID()]
         if (frame is None and before is None) or (frame is not None and is_same(frame, before)):
             return
         self._frames[node.GetID()] = frame
-        if frame is None or before is None or frame.level != before.level:
-            self.refresh()  # the order may be another
         self._changed(node)
 
 

@@ -118,11 +118,13 @@ def find_box(boxes: list, level: str, preferred=None):
 
     Args:
         boxes: ROI nodes.
-        level: Disc level, or "free" for any box without one.
+        level: Disc level, or "free" for a box that was placed without one; a ROI drawn for something else is none.
         preferred: Taken if it is of that level, rather than the first.
     """
     for node in [preferred, *boxes] if preferred is not None else boxes:
-        if (level_of(node) if level_of(node) in LEVELS else FREE) == level:
+        own = level_of(node)
+        placed = node is preferred or node.GetAttribute(LEVEL_ATTRIBUTE) is not None
+        if own == level or (level == FREE and own not in LEVELS and placed):
             return node
     return None
 

@@ -136,6 +136,7 @@ def test_points_become_the_box_of_the_crop_rule(desk):
     assert desk.parameters.boxWidth == pytest.approx(wanted.extent[0], abs=0.051)
     assert desk.scene.GetFirstNodeByName("L4-L5 landmarks") is not None
     assert mode() != slicer.vtkMRMLInteractionNode.Place
+    assert not desk.scene.GetFirstNodeByName("L4-L5 landmarks").GetDisplayNode().GetVisibility()
 
 
 def test_each_point_is_asked_for_in_the_panel_and_in_the_views(desk):
@@ -191,7 +192,11 @@ def test_points_no_spine_can_have_are_refused_and_kept(desk):
         desk.section.walk.place(place)
     assert "20 to 90 mm" in desk.ui.messageLabel.text
     assert desk.section.boxes == []
-    assert desk.scene.GetFirstNodeByName("L4-L5 landmarks").GetNumberOfControlPoints() == 4
+    points = desk.scene.GetFirstNodeByName("L4-L5 landmarks")
+    assert points.GetDisplayNode().GetVisibility()
+    points.SetNthControlPointPositionWorld(3, *PLACES[3].tolist())  # dragged to where it belongs
+    desk.ui.scenePointsButton.click()
+    assert len(desk.section.boxes) == 1
 
 
 @pytest.mark.parametrize("way", ["cancel", "leave", "tool", "level"])
@@ -249,6 +254,17 @@ def test_clicking_a_box_selects_it_and_turns_the_red_view(desk):
     assert yellow.GetSliceToRAS().GetElement(0, 3) == pytest.approx(CENTER[0], abs=0.01)
 
 
+def test_a_region_of_another_module_is_listed_but_not_chosen_by_itself(desk):
+    region = desk.scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Volume rendering ROI")
+    assert desk.section.boxes == [region]
+    assert desk.section.selected_box is None
+    desk.scene.RegisterNodeClass(slicer.vtkMRMLCropVolumeParametersNode())
+    desk.scene.AddNewNodeByClass("vtkMRMLCropVolumeParametersNode").SetROINodeID(region.GetID())
+    region.SetSize(100.0, 100.0, 100.0)
+    assert desk.section.boxes == []
+    assert desk.rows() == []
+
+
 def test_a_level_without_a_box_is_no_level_of_another_box(desk):
     roi_from_frame(desk.scene, frame("L5-S1"))
     desk.choose("L2-L3")
@@ -301,6 +317,7 @@ def test_what_was_made_of_a_box_shows_and_gets_out_of_date(desk):
     result.SetAttribute(PREFIX + "Box", json.dumps(recorded(frame())))
     desk.section.set_status(box, "made")
     assert desk.rows()[0][2] == "made"
+    assert not desk.ui.boxTable.item(0, 2).icon().isNull()
     set_frame(box, frame(width=50.0))
     assert desk.rows()[0][2] == "out of date"
 
@@ -381,7 +398,7 @@ def test_a_box_outside_the_ct_is_said_and_one_partly_outside_is_warned_of(desk):
     assert "outside the CT" in desk.section.box_reason()
     set_frame(box, frame(center=np.array([126.0, 0.0, 0.0])))
     assert desk.section.box_reason() == ""
-    assert "% of it lie outside" in desk.ui.hintLabel.text
+    assert "% of the box is outside" in desk.ui.hintLabel.text
     set_frame(box, frame())
     assert "outside" not in desk.ui.hintLabel.text
 

@@ -17,6 +17,7 @@ from CT2MRSynthLib.scene.box_guard import BoxGuard, show_handles  # noqa: E402
 from CT2MRSynthLib.scene.box_list import BoxList  # noqa: E402
 from CT2MRSynthLib.scene.boxes import (  # noqa: E402
     box_nodes,
+    find_box,
     frame_from_node,
     level_of,
     roi_from_frame,
@@ -109,6 +110,15 @@ def test_boxes_are_in_order_of_level_and_other_rois_are_none(mrml_scene):
     cropping = mrml_scene.AddNewNodeByClass("vtkMRMLCropVolumeParametersNode")
     cropping.SetROINodeID(region.GetID())
     assert [level_of(node) for node in box_nodes(mrml_scene)] == ["L1-L2", "L3-L4", "L5-S1", "free"]
+
+
+def test_a_box_without_level_is_never_a_region_drawn_for_something_else(mrml_scene):
+    region = mrml_scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Region")
+    assert find_box([region], "free") is None
+    assert find_box([region], "free", preferred=region) is region
+    placed = roi_from_frame(mrml_scene, frame("free"))
+    assert find_box([region, placed], "free") is placed
+    assert find_box([region, placed], "L4-L5", preferred=placed) is None
 
 
 # -- the list
