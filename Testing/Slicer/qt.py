@@ -5,8 +5,9 @@ import os
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets  # noqa: E402
-from standin import dialogs, flavor  # noqa: E402
+from standin import dialogs, flavor, singletons  # noqa: E402
 
+singletons.keep()
 flavor.apply()
 
 _HIDDEN = {"Signal", "Slot", "Property", "QUiLoader"}  # PySide6's own, or replaced below
