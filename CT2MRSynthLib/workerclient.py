@@ -74,6 +74,8 @@ class WorkerClient:
         self._given: tuple[int, ...] = ()
         self._start, self._total = max(estimate.start, 0.1), max(estimate.seconds(slices), 0.2)
         self._began = self._heard = time.monotonic()
+        if temporary is not None:
+            Path(temporary).mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix="ct2mrsynth-", dir=temporary))
         request = {
             "bundle": str(bundle.path),

@@ -20,9 +20,8 @@ class ErrorDisplay:
 
     def __init__(self, ui, diagnostics: Callable[[], str], repair: Callable[[], None]) -> None:
         self._ui, self._diagnostics = ui, diagnostics
-        size = ui.errorFrame.style().pixelMetric(qt.QStyle.PM_SmallIconSize)
         icon = ui.errorFrame.style().standardIcon(qt.QStyle.SP_MessageBoxWarning)
-        ui.errorIconLabel.setPixmap(icon.pixmap(size, size))
+        ui.errorIconLabel.setPixmap(icon.pixmap(qt.QSize(16, 16)))
         ui.detailsButton.connect("toggled(bool)", self._on_details)
         ui.copyButton.connect("clicked()", self._on_copy)
         ui.repairButton.connect("clicked()", repair)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import sys
 
 import slicer
 from slicer.i18n import tr as _
@@ -23,9 +24,11 @@ class TorchOffer:
 
     def is_installed(self) -> bool:
         """Whether PyTorch is there; nothing is imported for it, so that it may be broken still."""
+        if sys.modules.get("torch") is not None:
+            return True
         try:
             return importlib.util.find_spec("torch") is not None
-        except (ImportError, ValueError):  # a half-removed or half-imported package
+        except (ImportError, ValueError):  # a half-removed package
             return False
 
     def ask(self, title: str, text: str) -> bool:
@@ -52,14 +55,15 @@ class TorchOffer:
         return self._offer(_("Repair PyTorch"), reason, repair=self.is_installed())
 
     def _offer(self, title: str, reason: str, repair: bool) -> bool:
-        if importlib.util.find_spec("PyTorchUtils") is None:
+        extension = _extension()
+        if extension is None:
             self._offer_extension(title, reason)
             return False
         question = _("Remove it and install it anew now?") if repair else _("Install it now?")
         if not self.ask(title, "\n\n".join([reason, _how(), question])):
             self.failure = _("PyTorch is needed to make the images; nothing was installed. All else can be used.")
             return False
-        return self._install(repair)
+        return self._install(extension, repair)
 
     def _offer_extension(self, title: str, reason: str) -> None:
         """Installing an extension is the Extensions Manager's work, and needs a restart."""
@@ -76,13 +80,11 @@ class TorchOffer:
         except AttributeError:  # an application built without it
             self.failure = _("PyTorch is missing, and this application has no Extensions Manager to get it by.")
 
-    def _install(self, repair: bool) -> bool:
+    def _install(self, extension, repair: bool) -> bool:
         slicer.util.showStatusMessage(_("Installing PyTorch; its log is in the Python console"))
         try:
             with slicer.util.WaitCursor():
-                import PyTorchUtils
-
-                logic = PyTorchUtils.PyTorchUtilsLogic()
+                logic = extension.PyTorchUtilsLogic()
                 if repair:
                     logic.uninstallTorch()
                 logic.installTorch(askConfirmation=False, torchVersionRequirement=REQUIREMENT)
@@ -96,6 +98,15 @@ class TorchOffer:
         if not self.failure and not self.is_installed():
             self.failure = _("PyTorch could not be installed; the Python console shows why.")
         return not self.failure
+
+
+def _extension():
+    """The module of the PyTorch extension, or None."""
+    try:
+        import PyTorchUtils
+    except ImportError:
+        return None
+    return PyTorchUtils
 
 
 def _how() -> str:

@@ -54,7 +54,6 @@ def start(ct, boxes, bundle, tmp_path):
     jobs = []
 
     def start(box_nodes=boxes) -> SynthesisJob:
-        (tmp_path / "work").mkdir(exist_ok=True)
         jobs.append(SynthesisJob(ct, box_nodes, bundle, OPTIONS, temporary=tmp_path / "work"))
         return jobs[-1]
 
