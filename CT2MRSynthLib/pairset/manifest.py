@@ -201,9 +201,10 @@ def read_manifest(folder: str | Path) -> PairSet:
     pairs, former, outdated = (content.get(key, []) for key in ("pairs", "former", "outdated"))
     if "pairs" not in content or not all(isinstance(one, list) for one in (pairs, former, outdated)):
         raise InputError(f"The manifest {path} has no list of pairs; make the pair set again.")
+    made_by = content.get("made_by")
     return PairSet(
         tuple(_entry(path, n, pair) for n, pair in enumerate(pairs, 1)),
-        content.get("made_by") or {},
+        made_by if isinstance(made_by, dict) else {},
         bool(content.get("simulated")),
         tuple(str(identifier) for identifier in outdated),
         tuple(_entry(path, n, pair) for n, pair in enumerate(former, 1)),

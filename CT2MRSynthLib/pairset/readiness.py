@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from CT2MRSynthLib.errors import InputError
@@ -53,4 +54,4 @@ def advice_on(found: PairSet) -> list[str]:
 
 
 def _is_file(folder: str | Path, file) -> bool:
-    return (Path(folder) / file.path).is_file()
+    return os.path.isfile(Path(folder) / file.path)  # false also where the folder must not be read

@@ -65,19 +65,26 @@ class PairTable:
         self._count()
         self.selection_changed.emit()
 
-    def select_next(self) -> None:
-        """Select the listed pair below the last one that is selected, where there is one."""
-        table, selected = self.ui.table, set(self.selected)
-        rows = [row for row in range(table.rowCount) if not table.isRowHidden(row)]
-        last = max((row for row in rows if self._identifier(row) in selected), default=-1)
-        below = next((row for row in rows if row > last), None)
-        if below is not None:
-            table.setCurrentCell(below, 0)
+    def following(self) -> str:
+        """Identifier of the listed pair below the last one that is selected; empty where there is none."""
+        selected = set(self.selected)
+        listed = [self._identifier(row) for row in self._listed()]
+        places = [place for place, identifier in enumerate(listed) if identifier in selected]
+        return listed[places[-1] + 1] if places and places[-1] + 1 < len(listed) else ""
+
+    def select(self, identifier: str) -> None:
+        """Select one pair and no other; where it is not listed, nothing happens."""
+        row = next((row for row in self._listed() if self._identifier(row) == identifier), None)
+        if row is not None:
+            self.ui.table.setCurrentCell(row, 0)
+
+    def _listed(self) -> list[int]:
+        """Rows that are in sight."""
+        return [row for row in range(self.ui.table.rowCount) if not self.ui.table.isRowHidden(row)]
 
     def _select(self, identifiers: set[str]) -> None:
         table = self.ui.table
-        rows = [row for row in range(table.rowCount) if not table.isRowHidden(row)]
-        kept = [row for row in rows if self._identifier(row) in identifiers]
+        kept = [row for row in self._listed() if self._identifier(row) in identifiers]
         table.clearSelection()
         for row in kept:
             for column in range(len(self._columns)):
@@ -93,10 +100,8 @@ class PairTable:
             self.ui.table.setRowHidden(row, self._identifier(row) not in kept)
 
     def _count(self) -> None:
-        table = self.ui.table
-        listed = sum(not table.isRowHidden(row) for row in range(table.rowCount))
         self.ui.countLabel.text = _("{listed} of {all} pairs listed, {selected} selected").format(
-            listed=listed, all=table.rowCount, selected=len(self.selected)
+            listed=len(self._listed()), all=self.ui.table.rowCount, selected=len(self.selected)
         )
 
     def _on_filter(self, *_value) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import qt
@@ -14,6 +15,9 @@ from CT2MRSynthLib.panel.forms import load_form
 from CT2MRSynthLib.panel.library_job import JobEnd, LibraryJob, state_of
 from CT2MRSynthLib.panel.patient_shares import PatientShares
 from CT2MRSynthLib.panel.signal import Signal
+
+#: The largest number of days that the form can ask for.
+MOST_DAYS = 10_000
 
 
 class PairsBuildForm:
@@ -29,6 +33,7 @@ class PairsBuildForm:
         self.shares = PatientShares()
         self.job = LibraryJob()
         self._out: Path | None = None
+        self._half_width: tuple[str, float] | None = None  # of the open set: the form does not ask for it
         self._tip = self.ui.buildButton.toolTip
         self.ui.sharesWidget.layout().addWidget(self.shares.widget)
         for path in (self.ui.patientsPath, self.ui.outPath):
@@ -64,16 +69,18 @@ class PairsBuildForm:
         if self.job.is_running or made_by.get("command") != "pairs build":
             return
         self.ui.outPath.setCurrentPath(str(folder))
-        every, days = made_by.get("every"), made_by.get("max_days")
+        every, days, angle = (made_by.get(key) for key in ("every", "max_days", "max_angle"))
         self.ui.slicesBox.setCurrentIndex(1 if isinstance(every, int) else 0)
         if isinstance(every, int):
             self.ui.everySpinBox.setValue(every)
+        width = made_by.get("lateral_half_width")
+        self._half_width = (str(folder), width) if isinstance(width, (int, float)) else None
         self.ui.sequenceBox.setEditText(str(made_by.get("sequence") or "T2"))
         if made_by.get("registration") in REGISTRATIONS:
             self.ui.registrationBox.setCurrentIndex(REGISTRATIONS.index(made_by["registration"]))
-        if isinstance(made_by.get("max_angle"), (int, float)):
-            self.ui.angleSpinBox.setValue(float(made_by["max_angle"]))
-        self.ui.daysSpinBox.setValue(int(days) if isinstance(days, (int, float)) else -1)
+        if isinstance(angle, (int, float)) and 0 <= angle <= 90:
+            self.ui.angleSpinBox.setValue(float(angle))
+        self.ui.daysSpinBox.setValue(int(days) if isinstance(days, (int, float)) and 0 <= days <= MOST_DAYS else -1)
         self.ui.n4CheckBox.setChecked(made_by.get("n4") is True)
         self.ui.splitCheckBox.setChecked("split" in made_by)
         self.shares.set(made_by.get("split"), made_by.get("seed"))
@@ -85,6 +92,7 @@ class PairsBuildForm:
             UsageError: A value is out of range.
         """
         ui = self.ui
+        kept = self._half_width is not None and self._half_width[0] == ui.outPath.currentPath.strip()
         return BuildOptions(
             sequence=ui.sequenceBox.currentText.strip(),
             every=ui.everySpinBox.value if ui.slicesBox.currentIndex == 1 else None,
@@ -94,6 +102,7 @@ class PairsBuildForm:
             max_days=ui.daysSpinBox.value if ui.daysSpinBox.value >= 0 else None,
             registration=REGISTRATIONS[ui.registrationBox.currentIndex],
             n4=ui.n4CheckBox.checked,
+            lateral_half_width=self._half_width[1] if kept else None,
         )
 
     def reason(self) -> str:
@@ -101,11 +110,11 @@ class PairsBuildForm:
         patients, out = self.ui.patientsPath.currentPath.strip(), self.ui.outPath.currentPath.strip()
         if not patients:
             return _("Choose the patients: a folder, or a JSON list.")
-        if not Path(patients).exists():
+        if not os.path.exists(patients):
             return _("There is nothing at the path of the patients.")
         if not out:
             return _("Choose the folder of the pair set.")
-        if Path(out).is_file():
+        if os.path.isfile(out):
             return _("The pair set needs a folder, not a file.")
         if self.ui.splitCheckBox.checked and self.shares.reason():
             return self.shares.reason()

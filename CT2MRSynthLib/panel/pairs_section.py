@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from slicer.i18n import tr as _
@@ -125,7 +126,7 @@ class PairsSection:
     def _read(self, path: str) -> None:
         before, self._folder, self._found = self._folder, None, PairSet()
         self._problem = ""
-        if path and not (Path(path) / MANIFEST).is_file():
+        if path and not os.path.isfile(Path(path) / MANIFEST):
             self._problem = _("There is no pair set in this folder; choose another one, or make one below.")
         elif path:
             try:
@@ -163,15 +164,16 @@ class PairsSection:
         self.facts.show(entry)
 
     def _on_decision(self) -> None:
+        following = self.table.following()
         self._read_again()
-        self.table.select_next()
+        self.table.select(following)
 
     def _on_build(self) -> None:
         self.refresh()
         self._show()
 
     def _on_built(self, folder: Path) -> None:
-        if (folder / MANIFEST).is_file():
+        if os.path.isfile(folder / MANIFEST):
             self.open(folder)
             self._read_again()
 

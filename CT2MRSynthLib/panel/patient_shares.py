@@ -35,17 +35,18 @@ class PatientShares:
             return ""
         return _("The shares add up to {total} %, not 100 %.").format(total=total)
 
-    def set(self, fractions, seed: int) -> None:
-        """Show shares.
+    def set(self, fractions, seed) -> None:
+        """Show shares as a manifest has them; what is no such thing is passed over.
 
         Args:
-            fractions: Of training, validation and test, 0 to 1; what is no such thing is passed over.
+            fractions: Of training, validation and test, 0 to 1.
             seed: Number of the draw.
         """
-        if isinstance(fractions, (list, tuple)) and len(fractions) == 3:
-            for box, share in zip(self._boxes, fractions, strict=True):
-                if isinstance(share, (int, float)):
-                    box.setValue(round(100 * share))
+        three = isinstance(fractions, (list, tuple)) and len(fractions) == 3
+        if three and all(isinstance(share, (int, float)) and 0 <= share <= 1 for share in fractions):
+            validation, test = (round(100 * share) for share in fractions[1:])
+            for box, percent in zip(self._boxes, (100 - validation - test, validation, test), strict=True):
+                box.setValue(percent)
         if isinstance(seed, int):
             self.ui.seedSpinBox.setValue(seed)
 

@@ -150,6 +150,18 @@ def test_a_decision_goes_to_the_manifest_with_code_and_note_and_the_next_pair_co
     assert statuses(pairs)[first[0]] == "accepted"
 
 
+def test_a_decision_that_takes_pairs_out_of_the_list_goes_on_below_them(opened, pairs):
+    opened.table.ui.statusBox.currentIndex = 1  # accepted ones
+    following = choose(opened, 3)
+    choose(opened, 1, 2)
+    opened.decision.ui.reviewerEdit.text = "AB"
+    opened.decision.ui.rejectButton.click()
+    assert opened.table.selected == following
+    opened.table.select(choose(opened, 5)[0])
+    opened.decision.ui.rejectButton.click()
+    assert opened.table.selected == []
+
+
 def test_the_reviewer_is_remembered(opened):
     from CT2MRSynthLib.panel.pair_decision import PairDecision
 
@@ -336,12 +348,30 @@ def test_a_set_that_was_built_fills_in_how(section, tmp_path):
     section.build.set_folder(
         tmp_path,
         {"command": "pairs build", "sequence": "STIR", "every": 7, "max_angle": 2.5, "max_days": 30, "n4": True}
-        | {"registration": "none", "split": [0.5, 0.3, 0.2], "seed": 4, "lateral_half_width": None},
+        | {"registration": "none", "split": [0.5, 0.3, 0.2], "seed": 4, "lateral_half_width": 42.5},
     )
     options = section.build.options()
     assert (options.sequence, options.every, options.max_angle, options.max_days) == ("STIR", 7, 2.5, 30)
     assert (options.n4, options.registration, options.split, options.seed) == (True, "none", (0.5, 0.3, 0.2), 4)
-    section.build.set_folder(tmp_path, {"command": "pairs build", "every": "x", "split": "y", "max_angle": None})
+    assert options.lateral_half_width == 42.5
+    section.build.ui.outPath.currentPath = str(tmp_path / "another")
+    assert section.build.options().lateral_half_width is None
+    odd = {
+        "every": "x",
+        "split": [float("nan"), 0, 1],
+        "max_angle": None,
+        "max_days": float("inf"),
+        "seed": "s",
+        "lateral_half_width": "w",
+    }
+    section.build.set_folder(tmp_path, {"command": "pairs build", **odd})
+    assert section.build.options().split == (0.5, 0.3, 0.2)
+
+
+def test_shares_in_whole_percent_add_up_whatever_they_were(section, tmp_path):
+    section.build.set_folder(tmp_path, {"command": "pairs build", "split": [1 / 3, 1 / 3, 1 / 3]})
+    assert section.build.shares.reason() == ""
+    assert section.build.options().split == (0.34, 0.33, 0.33)
 
 
 def test_the_audit_page_is_written_once_and_opened(opened, pairs, slicer_app, monkeypatch):
