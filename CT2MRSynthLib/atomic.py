@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from CT2MRSynthLib.errors import OutputError
+
+
+#: Seconds between tries to take the place of a file that somebody reads at this moment, which Windows forbids.
+TRIES = (0.02, 0.1, 0.3) if os.name == "nt" else ()
 
 
 @contextmanager
@@ -35,7 +40,7 @@ def replacing(path: str | Path, suffix: str = "") -> Iterator[Path]:
     try:
         yield temporary
         os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        _replace(temporary, path)
     except OSError as error:
         raise OutputError(
             f"Cannot write {path}: {error.strerror or error}; free some space or choose another folder."
@@ -49,6 +54,15 @@ def write_text(path: str | Path, text: str) -> Path:
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return Path(path)
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    for seconds in TRIES:
+        try:
+            return os.replace(temporary, path)
+        except PermissionError:
+            time.sleep(seconds)
+    os.replace(temporary, path)
 
 
 def _umask() -> int:

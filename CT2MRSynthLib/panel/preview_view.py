@@ -47,6 +47,7 @@ class PreviewView:
             slider.blockSignals(True)
             slider.maximum = max(len(self._pictures) - 1, 0)
             slider.value = self._pictures.index(before) if before in self._pictures else slider.maximum
+            slider.enabled = len(self._pictures) > 1
             slider.blockSignals(False)
         self.refresh()
 

@@ -144,11 +144,13 @@ class Watch:
 
     def _described(self) -> RunStatus:
         state, bundle = self._state, self.folder / "bundle"
+        step, steps = int(_number(state.get("step"))), int(_number(state.get("steps")))
+        by_steps = step / steps if steps > 0 else 0.0  # the fraction is told less often
         return RunStatus(
             self.folder,
-            step=int(_number(state.get("step"))),
-            steps=int(_number(state.get("steps"))),
-            fraction=min(max(_number(state.get("fraction")), 0.0), 1.0),
+            step=step,
+            steps=steps,
+            fraction=min(max(_number(state.get("fraction")), by_steps, 0.0), 1.0),
             rate=self._rate,
             seconds=_number(state.get("seconds")),
             seconds_left=_number(state.get("seconds_left"), None),

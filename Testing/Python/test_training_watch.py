@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from CT2MRSynthLib import atomic
 from CT2MRSynthLib.childprocess import ERRORS
 from CT2MRSynthLib.errors import UsageError
 from CT2MRSynthLib.training import session as sessions
@@ -171,6 +172,21 @@ def test_a_state_that_is_half_written_leaves_the_last_one(tmp_path):
     watch.look()
     (tmp_path / "state.json").write_text('{"status": "run')
     assert (watch.look().state, watch.look().step) == ("running", 40)
+
+
+def test_a_file_that_is_read_at_the_moment_is_replaced_a_little_later(tmp_path, monkeypatch):
+    replace, tries = os.replace, []
+
+    def refused_twice(*names):
+        tries.append(names)
+        if len(tries) < 3:
+            raise PermissionError
+        replace(*names)
+
+    monkeypatch.setattr(os, "replace", refused_twice)
+    monkeypatch.setattr(atomic, "TRIES", (0.0, 0.0))
+    assert atomic.write_text(tmp_path / "state.json", "new").read_text() == "new"
+    assert os.listdir(tmp_path) == ["state.json"]
 
 
 def test_a_copy_of_a_run_shows_the_same_without_its_process(tmp_path):
