@@ -40,9 +40,9 @@ class PairFacts:
             (fact.name, fact.value, fact.limit if fact.passed else _("{limit}, failed").format(limit=fact.limit))
             for fact in check_facts(entry)
         ]
-        _add_group(tree, _("Decision"), [(*row, "") for row in decision_facts(entry)])
         _add_group(tree, _("Checks"), checks, [fact.meaning for fact in check_facts(entry)])
         _add_group(tree, _("Numbers"), [(*row, "") for row in number_facts(entry)])
+        _add_group(tree, _("Decision"), [(*row, "") for row in decision_facts(entry)])
         tree.expandAll()
 
 
