@@ -34,7 +34,7 @@ from CT2MRSynthLib.progress import Events, Progress
 MODEL, SLICES, IMAGES, RESULT = "model.json", "slices.npy", "mr.npy", "result.json"
 
 #: Exit status.
-DONE, FAILED, ABANDONED = 0, 1, 4
+DONE, FAILED, USAGE, ABANDONED = 0, 1, 2, 4
 
 #: Seconds between two looks for slices, and between two looks whether the folder is still there.
 POLL, WATCH = 0.02, 0.5
@@ -56,7 +56,11 @@ def main(words: list[str] | None = None) -> int:
     Args:
         words: The folder. None: those of this process.
     """
-    folder = Path((sys.argv[1:] if words is None else words)[0])
+    words = sys.argv[1:] if words is None else words
+    if len(words) != 1:
+        print("usage: python -m CT2MRSynthLib.worker FOLDER", file=sys.stderr)
+        return USAGE
+    folder = Path(words[0])
     threading.Thread(target=_end_without, args=(folder,), daemon=True, name="watch").start()
     sink = Events(sys.stdout)
     with Progress([sink]) as progress:
@@ -148,7 +152,7 @@ def _wait_for_slices(folder: Path, caller: int):
 
     until = time.monotonic() + PATIENCE
     while not (folder / SLICES).exists():
-        if time.monotonic() > until or not _lives(caller):
+        if time.monotonic() > until or not lives(caller):
             raise Cancelled
         time.sleep(POLL)
     return np.load(folder / SLICES, allow_pickle=False)
@@ -175,7 +179,7 @@ def _end_without(folder: Path) -> None:
             os._exit(ABANDONED)
 
 
-def _lives(number: int) -> bool:
+def lives(number: int) -> bool:
     """Whether a process is there; on Windows asking would end it, so there: yes."""
     if os.name != "posix":
         return True

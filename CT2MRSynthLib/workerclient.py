@@ -26,6 +26,12 @@ PATIENCE = 0.3
 #: Seconds without a word of the worker, which speaks every second, after which the user is told.
 SILENCE = 20.0
 
+#: Names of the folders of workers begin with it.
+PREFIX = "ct2mrsynth-worker-"
+
+#: Seconds after which a folder is abandoned where it cannot be asked whether its caller lives.
+OLD = 86400.0
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -74,9 +80,10 @@ class WorkerClient:
         self._given: tuple[int, ...] = ()
         self._start, self._total = max(estimate.start, 0.1), max(estimate.seconds(slices), 0.2)
         self._began = self._heard = time.monotonic()
-        if temporary is not None:
-            Path(temporary).mkdir(parents=True, exist_ok=True)
-        self.folder = Path(tempfile.mkdtemp(prefix="ct2mrsynth-", dir=temporary))
+        parent = Path(temporary or tempfile.gettempdir())
+        parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(parent)
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
         request = {
             "bundle": str(bundle.path),
             "sha256": bundle.sha256,
@@ -182,6 +189,18 @@ class WorkerClient:
 
     def _fail(self, sentence: str, kind: str = "") -> None:
         self.failure = self.failure or Failure(sentence, kind, self.log)
+
+
+def remove_abandoned(parent: Path) -> None:
+    """Remove what callers that crashed have left in a temporary folder: it holds slices of a patient."""
+    for folder in parent.glob(f"{PREFIX}*"):
+        try:
+            caller = int(json.loads((folder / worker.MODEL).read_text(encoding="utf-8"))["caller"])
+            age = time.time() - (folder / worker.MODEL).stat().st_mtime
+        except (OSError, ValueError, KeyError, TypeError):  # just made, or just removed
+            continue
+        if not worker.lives(caller) or (os.name != "posix" and age > OLD):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _memory(status: int) -> str:

@@ -94,6 +94,18 @@ def test_a_worker_whose_caller_is_gone_waits_no_longer(tmp_path):
         worker._wait_for_slices(tmp_path, int(gone.stdout))
 
 
+def test_what_a_crashed_caller_has_left_is_removed_by_the_next(start, tmp_path, monkeypatch):
+    workers.put_before_torch(monkeypatch, tmp_path / "fake", workers.SLOW)
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    for name, caller in (("left", int(gone.stdout)), ("in use", os.getpid())):
+        (tmp_path / f"ct2mrsynth-worker-{name}").mkdir()
+        (tmp_path / f"ct2mrsynth-worker-{name}" / worker.MODEL).write_text(json.dumps({"caller": caller}))
+    first = start()
+    start()
+    assert first.folder.is_dir() and not (tmp_path / "ct2mrsynth-worker-left").exists()
+    assert (tmp_path / "ct2mrsynth-worker-in use").is_dir()
+
+
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
