@@ -11,7 +11,6 @@ from pathlib import Path
 
 from CT2MRSynthLib.errors import OutputError
 
-
 #: Seconds between tries to take the place of a file that somebody reads at this moment, which Windows forbids.
 TRIES = (0.02, 0.1, 0.3) if os.name == "nt" else ()
 

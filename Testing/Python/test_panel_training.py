@@ -102,7 +102,9 @@ def test_start_says_what_is_missing_and_is_enabled_when_nothing_is(panel, tmp_pa
 
 
 def test_without_torch_it_is_offered_when_a_button_is_pressed_and_all_else_can_be_used(panel, tmp_path, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    from CT2MRSynthLib.panel.torch_offer import TorchOffer
+
+    monkeypatch.setattr(TorchOffer, "is_installed", lambda self: False)
     panel.enter()
     panel.open_pairs(tmp_path / "pairs")
     assert panel.ui.startButton.enabled and not panel.ui.warningsLabel.text
