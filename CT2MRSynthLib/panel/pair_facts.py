@@ -33,7 +33,7 @@ class PairFacts:
         """
         tree = self.ui.factsTree
         tree.clear()
-        self.widget.setVisible(entry is not None)
+        tree.setVisible(entry is not None)
         if entry is None:
             return
         checks = [

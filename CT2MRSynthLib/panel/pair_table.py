@@ -58,6 +58,7 @@ class PairTable:
                 item.setToolTip(text)
                 item.setData(qt.Qt.UserRole, entry.id)
                 table.setItem(row, column, item)
+        table.setColumnHidden(2, not any(entry.split for entry in found.pairs))
         table.setSortingEnabled(True)
         self._narrow()
         self._select(selected)

@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from CT2MRSynthLib.curation.options import REGISTRATIONS, BuildOptions
 from CT2MRSynthLib.errors import CT2MRSynthError
 from CT2MRSynthLib.eventlog import EventLog
+from CT2MRSynthLib.pairset.manifest import MANIFEST
 from CT2MRSynthLib.panel.forms import load_form
 from CT2MRSynthLib.panel.library_job import JobEnd, LibraryJob, state_of
 from CT2MRSynthLib.panel.patient_shares import PatientShares
@@ -135,15 +137,31 @@ class PairsBuildForm:
         except CT2MRSynthError as error:
             self.ui.buildLabel.text = str(error)
             return
-        self.ui.buildLabel.text = ""
+        remember(self.ui.patientsPath)
         self._on_progress()
         self._show()
 
     def _on_button(self) -> None:
         if self.job.is_running:
             self.job.cancel()
-        else:
+        elif not self._is_there() or slicer.util.confirmOkCancelDisplay(
+            _(
+                "The folder holds a pair set. It is brought up to date: pairs of patients who are not among those "
+                "chosen now are taken out, and with other options all pairs are made again. Decisions by hand are kept."
+            ),
+            windowTitle=_("Bring the set up to date"),
+        ):
             self.start()
+
+    def _is_there(self) -> bool:
+        """Whether the folder holds a pair set already."""
+        out = self.ui.outPath.currentPath.strip()
+        return bool(out) and os.path.isfile(Path(out) / MANIFEST)
+
+    def _words_of_button(self, running: bool) -> str:
+        if running:
+            return _("Cancel")
+        return _("Bring the set up to date") if self._is_there() else _("Make the pairs")
 
     def _choose_list(self) -> None:
         path = qt.QFileDialog.getOpenFileName(self.widget, _("JSON list of patients"), "", "JSON (*.json)")
@@ -192,9 +210,16 @@ class PairsBuildForm:
         ui.reasonLabel.setVisible(bool(reason))
         ui.buildProgressBar.setVisible(running)
         ui.buildLabel.setVisible(bool(ui.buildLabel.text))
-        ui.buildButton.text = _("Cancel") if running else _("Make the pairs")
+        ui.buildButton.text = self._words_of_button(running)
         ui.buildButton.enabled = (running and not self.job.is_cancelled) or (not running and not reason)
         ui.buildButton.toolTip = reason or (_("End the work; what is complete is kept.") if running else self._tip)
+
+
+def remember(path) -> None:
+    """Add what a ctkPathLineEdit shows to its history; it shows other entries meanwhile, which nobody has chosen."""
+    path.blockSignals(True)
+    path.addCurrentPathToHistory()
+    path.blockSignals(False)
 
 
 def _said(summary: dict) -> str:

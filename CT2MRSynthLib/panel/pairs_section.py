@@ -18,7 +18,7 @@ from CT2MRSynthLib.panel.pair_facts import PairFacts
 from CT2MRSynthLib.panel.pair_preview import PairPreview
 from CT2MRSynthLib.panel.pair_split import PairSplit
 from CT2MRSynthLib.panel.pair_table import PairTable
-from CT2MRSynthLib.panel.pairs_build_form import PairsBuildForm
+from CT2MRSynthLib.panel.pairs_build_form import PairsBuildForm, remember
 from CT2MRSynthLib.panel.signal import Signal
 from CT2MRSynthLib.panel.ticker import Ticker
 
@@ -78,10 +78,10 @@ class PairsSection:
             return
         if parameters.pairSetFolder:
             self.open(parameters.pairSetFolder)
-        elif self._folder is not None:
-            parameters.pairSetFolder = str(self._folder)
         self._parameters = parameters
-        self.refresh()
+        self.refresh()  # also of a path that the widget remembers from the last start of the application
+        if self._folder is not None and not parameters.pairSetFolder:
+            parameters.pairSetFolder = str(self._folder)
         self._ticker.start()
 
     def cleanup(self) -> None:
@@ -136,7 +136,7 @@ class PairsSection:
             except CT2MRSynthError as error:
                 self._problem = str(error)
         if self._folder is not None and self._folder != before:
-            self.ui.pairSetPath.addCurrentPathToHistory()
+            remember(self.ui.pairSetPath)
             self.build.set_folder(self._folder, self._found.made_by)
         self.table.show(self._found)
         self._show()

@@ -127,6 +127,15 @@ def test_a_scene_that_names_a_set_opens_it_and_one_that_names_none_keeps_the_ope
     assert (section.folder, unnamed.pairSetFolder) == (other, str(other))
 
 
+def test_a_path_that_the_widget_remembers_is_opened_and_written_down(section, pairs):
+    section.ui.pairSetPath.blockSignals(True)
+    section.ui.pairSetPath.currentPath = str(pairs)  # CTK does so while the form is loaded
+    section.ui.pairSetPath.blockSignals(False)
+    chosen = parameters()
+    section.set_parameters(chosen)
+    assert (section.folder, chosen.pairSetFolder) == (pairs, str(pairs))
+
+
 def test_without_parameters_nothing_is_written_to_those_of_before(section, pairs):
     before = parameters()
     section.set_parameters(before)
@@ -301,6 +310,22 @@ def test_a_set_is_made_by_a_child_process_and_opened_at_the_end(section, slicer_
     assert "P03" in form.ui.messagesEdit.plainText
     assert read_manifest(tmp_path / "out").made_by["registration"] == "none"
     assert form.options().registration == "none" and not form.job.is_running
+
+
+def test_a_set_that_is_there_is_brought_up_to_date_only_when_the_user_agrees(opened, slicer_app, pairs, tmp_path):
+    import qt
+
+    (tmp_path / "patients").mkdir()
+    opened.build.ui.patientsPath.currentPath = str(tmp_path / "patients")
+    opened.build.ui.outPath.currentPath = str(tmp_path / "new")
+    assert opened.build.ui.buildButton.text == "Make the pairs"
+    opened.build.ui.outPath.currentPath = str(pairs)
+    assert opened.build.ui.buildButton.text == "Bring the set up to date"
+    slicer_app.app.standin_testing = False  # otherwise the application agrees by itself
+    slicer_app.answers.append(qt.QMessageBox.Cancel)
+    opened.build.ui.buildButton.click()
+    assert not opened.build.job.is_running
+    assert "taken out" in slicer_app.asked[-1]
 
 
 def test_a_cancelled_build_leaves_no_process_and_a_set_that_can_be_gone_on_with(section, slicer_app, tmp_path):
