@@ -156,7 +156,7 @@ class TrainingSection:
         ui.startButton.text = _("Resume") if resumes else _("Start")
         ui.startButton.enabled = not reason
         ui.startButton.toolTip = reason or (
-            _("Go on from the last checkpoint, in a process of its own.")
+            _("Go on from the last checkpoint, with the pair set it was started with.")
             if resumes
             else _("Start the training in a process of its own; it goes on when the panel or Slicer is closed.")
         )
