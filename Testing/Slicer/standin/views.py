@@ -107,6 +107,7 @@ class qSlicerLayoutManager(QObject):
         self.standin_layout = layout_logic
         self.standin_scene = layout_logic.GetMRMLScene()
         self.standin_widgets = {}
+        self.standin_size = (256, 256)  # of a new view's window, pixels
         self.standin_logics = vtk.vtkCollection()
         application_logic.SetSliceLogics(self.standin_logics)
         self.standin_tags = [
@@ -172,6 +173,7 @@ class qSlicerLayoutManager(QObject):
             logic.SetMRMLApplicationLogic(self.standin_application)
             logic.SetMRMLScene(self.standin_scene)
             logic.SetSliceNode(node)
+            logic.ResizeSliceNode(*self.standin_size)
             self.standin_logics.AddItem(logic)
             self.standin_widgets[node.GetLayoutName()] = qMRMLSliceWidget(logic)
 
