@@ -1,5 +1,6 @@
 """The whole panel, loaded as Slicer does it: it opens, survives what befalls a panel, and lets go."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -9,16 +10,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = ROOT / "CT2MRSynth" / "CT2MRSynth.py"
-CONTROLS = (
-    "QAbstractButton",
-    "QComboBox",
-    "QAbstractSpinBox",
-    "QLineEdit",
-    "QSlider",
-    "qMRMLNodeComboBox",
-    "ctkSliderWidget",
-    "ctkPathLineEdit",
-)
 LOOK = """
 import sys
 sys.path[:0] = {paths!r}
@@ -85,54 +76,24 @@ def test_slicer_is_told_what_it_shows_of_the_module(panel):
     assert not parent.icon.isNull()
 
 
-def test_both_tabs_fit_into_400_pixels(panel):
-    for tab in range(panel.ui.tabs.count):
-        panel.ui.tabs.currentIndex = tab
-        assert panel.parent.minimumSizeHint.width() <= 400, panel.ui.tabs.tabText(tab)
+BODIES = [
+    node.name
+    for top in ast.parse((ROOT / "Testing" / "Python" / "PanelInSlicerTest.py").read_text(encoding="utf-8")).body
+    for node in getattr(top, "body", [])
+    if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+]
 
 
-def test_every_control_has_a_tool_tip(panel):
-    import qt
+@pytest.mark.parametrize("name", BODIES)
+def test_what_ctest_runs_in_slicer(panel, name):
+    from PanelInSlicerTest import PanelInSlicerTest
 
-    missing = []
-    for widget in panel.parent.findChildren(qt.QWidget):
-        fits = any(widget.inherits(kind) or type(widget).__name__ == kind for kind in CONTROLS)
-        name = widget.objectName
-        fits = fits and not widget.inherits("ctkCollapsibleButton")  # a heading
-        if fits and name and not name.startswith("qt_") and not name.startswith("Scroll") and not widget.toolTip:
-            missing.append(name)
-    assert missing == []
+    result = PanelInSlicerTest(name).run()
+    assert result.wasSuccessful(), (result.failures + result.errors)[0][1]
 
 
 def test_without_a_main_window_the_panel_opens(panel_without_window):
     assert panel_without_window.ui.tabs.count == 2
-
-
-def test_the_panel_survives_closing_the_scene(panel, mrml_scene):
-    volume = mrml_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT")
-    mrml_scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "L4-L5")
-    panel.synthesizeTab.ui.ctSelector.setCurrentNode(volume)
-    close_scene()
-    assert panel.synthesizeTab.ui.ctSelector.currentNode() is None
-    close_scene()
-
-
-def test_the_panel_survives_nodes_that_go(panel, mrml_scene):
-    volume = mrml_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT")
-    box = mrml_scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "L4-L5")
-    panel.synthesizeTab.ui.ctSelector.setCurrentNode(volume)
-    mrml_scene.RemoveNode(box)
-    mrml_scene.RemoveNode(volume)
-    assert not panel.synthesizeTab.run.ui.applyButton.enabled
-
-
-def test_leaving_and_coming_back_keeps_what_was_chosen(panel, mrml_scene):
-    volume = mrml_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT")
-    panel.synthesizeTab.ui.ctSelector.setCurrentNode(volume)
-    panel.exit()
-    panel.enter()
-    panel.enter()
-    assert panel.synthesizeTab.ui.ctSelector.currentNode() is volume
 
 
 def test_after_cleanup_nothing_listens_to_the_scene(panel, mrml_scene):

@@ -80,7 +80,7 @@ class ctkPathLineEdit(QWidget):
 
     label = declared(str, "label")
     filters = declared(int, "filters", 0x1 | 0x2)
-    settingKey = declared(str, "settingKey")
+    settingKey = declared(str, "settingKey", "", lambda self, key: self.retrieveHistory())
     nameFilters = declared("QStringList", "nameFilters", [])
     showBrowseButton = declared(bool, "showBrowseButton", True, lambda self, on: self.standin_button.setVisible(on))
     showHistoryButton = declared(bool, "showHistoryButton", True)
@@ -114,12 +114,23 @@ class ctkPathLineEdit(QWidget):
             self._show(path)
 
     def addCurrentPathToHistory(self):
-        key = f"{self.settingKey}"
-        if key and self.currentPath:
-            QSettings().setValue(key, [self.currentPath])
+        if self.currentPath:
+            others = [path for path in self.standin_history() if path != self.currentPath]
+            QSettings().setValue(self.settingKey, [self.currentPath, *others])
 
     def retrieveHistory(self):
-        pass
+        """Fill the list; the newest is taken where nothing is chosen yet, as CTK does while a form is loaded."""
+        path, before = self.currentPath, self.standin_box.blockSignals(True)
+        self.standin_box.clear()
+        self.standin_box.addItems(self.standin_history())
+        self.standin_box.setEditText(path)
+        self.standin_box.blockSignals(before)
+        if not path and self.standin_history():
+            self._show(self.standin_history()[0])
+
+    def standin_history(self):
+        kept = QSettings().value(self.settingKey) if self.settingKey else None
+        return [kept] if isinstance(kept, str) else list(kept or [])
 
     def setCurrentDirectory(self, directory):
         pass
