@@ -115,18 +115,28 @@ class PlaceSection(VTKObservationMixin):
     # -- what a user does
 
     def use_this_slice(self) -> None:
-        """Put the box of the level into the plane of the Red view."""
+        """Put the box of the level into the plane of the Red view: around where it was, or around the spinal canal."""
         from CT2MRSynthLib.scene.boxes import frame_from_node
-        from CT2MRSynthLib.scene.planes import frame_of_view
+        from CT2MRSynthLib.scene.planes import canal_in_view, frame_of_view
+
+        found = []
 
         def frame(box):
             if self._views.red is None:
                 raise InputError(_("There is no Red view: choose a layout that has it."))
             own = Settings.of(self._parameters)
             around = None if box is None else frame_from_node(box).center
+            if box is None and self._ct is not None:
+                around = canal_in_view(self._views.red, self._ct)
+                found.append(around is not None)
             return frame_of_view(self._views.red, own.width, own.depth, self._name(box), around)
 
-        self._place(frame)
+        if self._place(frame) and found:
+            self._say(
+                _("The box was put around the spinal canal, found in the CT; check it.")
+                if found[0]
+                else _("No spinal canal was found in this slice: the box is in the middle of the view; move it.")
+            )
 
     def place_points(self) -> None:
         """Begin the walk through the landmarks of the level, or stop it."""

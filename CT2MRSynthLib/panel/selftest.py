@@ -136,6 +136,8 @@ def test_all_boxes_at_once(case, desk) -> None:
 
 
 def test_the_plane_of_the_red_view_becomes_a_box(case, desk) -> None:
+    from dataclasses import replace
+
     import numpy as np
 
     from CT2MRSynthLib.scene.boxes import frame_from_node
@@ -143,7 +145,7 @@ def test_the_plane_of_the_red_view_becomes_a_box(case, desk) -> None:
 
     red = slicer.mrmlScene.GetNodeByID("vtkMRMLSliceNodeRed")
     wanted = frame_from_node(desk.boxes["L2-L3"])
-    show_frame(red, wanted)
+    show_frame(red, replace(wanted, center=wanted.center + 40 * wanted.axes[1]))  # the view looks beside the spine
     slicer.mrmlScene.RemoveNode(desk.boxes["L2-L3"])
     desk.parameters.level = "L2-L3"
     desk.tab.place.use_this_slice()
@@ -151,6 +153,7 @@ def test_the_plane_of_the_red_view_becomes_a_box(case, desk) -> None:
     case.assertEqual(frame.level, "L2-L3")
     case.assertLess(np.abs(frame.axes - wanted.axes).max(), 1e-3)
     case.assertLess(abs((frame.center - wanted.center) @ wanted.axes[2]), 0.1)
+    case.assertLess(np.linalg.norm(frame.center - wanted.center), 8, "it lies around the spinal canal")
 
 
 def test_landmarks_become_the_box_of_the_crop_rule(case, desk) -> None:

@@ -32,6 +32,22 @@ def view_center(slice_node) -> np.ndarray:
     return (to_array(slice_node.GetSliceToRAS()) @ [x, y, 0.0, 1.0])[:3]
 
 
+def canal_in_view(slice_node, ct_node) -> np.ndarray | None:
+    """The middle of the spinal canal in the plane that a slice view shows, world RAS mm; None where none is found.
+
+    Args:
+        slice_node: ``vtkMRMLSliceNode``.
+        ct_node: Volume node of the CT.
+    """
+    from CT2MRSynthLib.canal import find_canal
+    from CT2MRSynthLib.scene.volumes import volume_from_node
+
+    plane = frame_of_view(slice_node, 1.0, 1.0, "free")
+    volume = volume_from_node(ct_node)
+    middle = (volume.ijk_to_ras @ [*((np.array(volume.size) - 1) / 2), 1.0])[:3]
+    return find_canal(volume, middle - ((middle - plane.center) @ plane.axes[2]) * plane.axes[2], plane.axes)
+
+
 def frame_of_view(slice_node, width: float, depth: float, level: str, around: np.ndarray | None = None) -> DiscFrame:
     """The square box in the plane that a slice view shows, oblique as it stands.
 
