@@ -7,6 +7,39 @@ from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
 
+def let_go_on_disconnect(kind: type) -> type:
+    """Make ``disconnectGui`` of typed parameters remove all that ``connectGui`` observes.
+
+    Slicer before 5.12 leaves an observer on the node. Python frees its function when the parameters go, the node calls
+    it still, and the application ends.
+    """
+    connect, disconnect = kind.connectGui, kind.disconnectGui
+
+    def connect_gui(self, gui):
+        observers = []
+
+        def add(*arguments):
+            observers.append(self.parameterNode.AddObserver(*arguments))
+            return observers[-1]
+
+        self.AddObserver = add
+        try:
+            tag = connect(self, gui)
+        finally:
+            del self.AddObserver
+        self.__dict__.setdefault("_gui_observers", {})[tag] = observers
+        return tag
+
+    def disconnect_gui(self, tag):
+        disconnect(self, tag)
+        for observer in self.__dict__.get("_gui_observers", {}).pop(tag, ()):
+            self.parameterNode.RemoveObserver(observer)
+
+    kind.connectGui, kind.disconnectGui = connect_gui, disconnect_gui
+    return kind
+
+
+@let_go_on_disconnect
 @parameterNodeWrapper
 class SynthesizeParameters:
     """Of the Synthesize tab. Lengths are in mm; an empty ``modelPath`` is the generator in use."""
@@ -25,6 +58,7 @@ class SynthesizeParameters:
     blendOpacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.5
 
 
+@let_go_on_disconnect
 @parameterNodeWrapper
 class TrainParameters:
     """Of the Train tab; ``trainSteps`` 0 leaves the preset's own number, ``trainWidth`` likewise."""
