@@ -16,7 +16,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest
 
 screenshots: $(INSTALLED)
-	QT_QPA_PLATFORM=offscreen $(BIN)/python Testing/screenshots.py
+	$(BIN)/python Testing/screenshots.py $(if $(PAIRS),--pairs $(PAIRS)) $(if $(RUN),--run $(RUN))
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
