@@ -65,8 +65,24 @@ class Tutorial:
         self.center()
         self.take("step1_ct", FOUR_UP)
 
+    def use_this_slice(self) -> None:
+        """Step 2: the box from the plane of the Red view, with its handles."""
+        from CT2MRSynthLib.scene.landmarks import box_from_landmarks
+        from CT2MRSynthLib.scene.planes import show_frame
+
+        show_frame(self.red(), box_from_landmarks(self.points[LEVEL], LEVEL, 4.0))
+        self.tab.place.use_this_slice()
+        self.take("step2_box", FOUR_UP)
+        self.tab.place.delete_box()
+
+    def red(self):
+        """Node of the Red view."""
+        import slicer
+
+        return slicer.mrmlScene.GetNodeByID("vtkMRMLSliceNodeRed")
+
     def place_points(self) -> None:
-        """Step 2: the walk, half way and at its end."""
+        """Step 2 in another way: the walk, half way."""
         import numpy as np
         import slicer
 
@@ -82,7 +98,6 @@ class Tutorial:
         self.take("step2_points", FOUR_UP)
         for place in places[1:]:
             walk.place(place)
-        self.take("step2_box", FOUR_UP)
 
     def apply(self) -> None:
         """Steps 3 and 4: while it runs, and what comes of it."""
@@ -152,7 +167,7 @@ class Tutorial:
         """One picture: the panel, and the views beside it where they are named."""
         import slicer
         from PIL import Image
-        from standin.pictures import draw_grid
+        from standin.pictures import draw_grid, save_small
 
         for _ in range(5):
             self.session.app.processEvents()
@@ -164,7 +179,8 @@ class Tutorial:
         sheet = Image.new("RGB", (panel.width + grid.width, max(panel.height, grid.height)), (40, 40, 40))
         sheet.paste(panel, (0, 0))
         sheet.paste(grid, (panel.width, 0))
-        sheet.quantize(128).save(path, optimize=True)
+        sheet.thumbnail((1300, 1300))  # as wide as a page shows it; the repository keeps every version
+        save_small(sheet, path)
 
 
 def main() -> None:
@@ -181,6 +197,7 @@ def main() -> None:
 
     tutorial = Tutorial(Session(new_scene()), chosen.out)
     tutorial.choose_ct()
+    tutorial.use_this_slice()
     tutorial.place_points()
     tutorial.apply()
     tutorial.other_parts()

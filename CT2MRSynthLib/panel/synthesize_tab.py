@@ -120,6 +120,7 @@ class SynthesizeTab:
             box = node.GetNodeReference(BOX_ROLE)
             if box is not None:
                 self.place.set_status(box, _("made"))
+        self.model.refresh()  # it knows now on what it runs
         self.result.set_results(nodes)
         if nodes:
             self.result.show(nodes[0])

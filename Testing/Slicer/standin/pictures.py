@@ -156,3 +156,15 @@ def _draw_texts(pen, annotation, size) -> None:
             for row, line in enumerate(lines):
                 shift = row - (len(lines) - 1 if anchor[1] == "d" else (len(lines) - 1) / 2 if anchor[1] == "m" else 0)
                 pen.text((x * size[0], y * size[1] + 18 * shift), line, color, FONT, anchor)
+
+
+def save_small(sheet: Image.Image, path) -> None:
+    """Save a picture with a palette: half of it grey for the slices, half for what is colored, lest that turn grey."""
+    pixels = np.asarray(sheet).reshape(-1, 3)
+    colored = pixels[np.ptp(pixels, axis=1) > 10][::7]
+    palette = np.repeat(np.linspace(0, 255, 128).astype(np.uint8), 3).tolist()
+    if len(colored):
+        palette += Image.fromarray(colored[None]).quantize(128).getpalette()[: 3 * 128]
+    holder = Image.new("P", (1, 1))
+    holder.putpalette(palette + palette[-3:] * (256 - len(palette) // 3))
+    sheet.quantize(palette=holder, dither=Image.Dither.NONE).save(path, optimize=True)
