@@ -102,6 +102,15 @@ class PlaceSection(VTKObservationMixin):
             del self._statuses[box_node.GetID()]  # the scene says so itself, and will say when it is so no more
         self._refresh()
 
+    def forget_status(self, box_node) -> None:
+        """Let the scene say again what has become of a box.
+
+        Args:
+            box_node: ROI node; it may have been removed meanwhile.
+        """
+        if self._statuses.pop(box_node.GetID(), None) is not None:
+            self._refresh()
+
     def box_reason(self) -> str:
         """Why the selected box cannot be used; empty where it can."""
         box = self.selected_box

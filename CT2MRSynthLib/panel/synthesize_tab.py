@@ -25,6 +25,7 @@ class SynthesizeTab:
         self._check = CTCheck()
         self._parameters = None
         self._gui_tag = None
+        self._under_way: list = []  # boxes whose percent is shown
         self._connect()
 
     def set_parameters(self, parameters) -> None:
@@ -81,7 +82,7 @@ class SynthesizeTab:
         self.run.progress.connect(self._on_progress)
         self.run.finished.connect(self._on_finished)
         self.run.failed.connect(self._on_failed)
-        self.run.state_changed.connect(lambda *state: self._update())
+        self.run.state_changed.connect(self._on_state)
 
     def _show_ct(self) -> None:
         """Say at once whether the chosen volume is a CT."""
@@ -111,15 +112,17 @@ class SynthesizeTab:
 
     def _on_progress(self, box, percent, words) -> None:
         if box is not None:
+            self._under_way.append(box)
             self.place.set_status(box, _("{percent} %").format(percent=int(percent)))
 
-    def _on_finished(self, nodes) -> None:
-        from CT2MRSynthLib.scene.results import BOX_ROLE
+    def _on_state(self, state) -> None:
+        if not self.run.is_running:  # also after a cancel, which says nothing more; of what was made the scene tells
+            boxes, self._under_way = self._under_way, []
+            for box in boxes:
+                self.place.forget_status(box)
+        self._update()
 
-        for node in nodes:
-            box = node.GetNodeReference(BOX_ROLE)
-            if box is not None:
-                self.place.set_status(box, _("made"))
+    def _on_finished(self, nodes) -> None:
         self.model.refresh()  # it knows now on what it runs
         self.result.set_results(nodes)
         if nodes:
