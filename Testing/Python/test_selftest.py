@@ -24,3 +24,12 @@ class Case(unittest.TestCase):
 @pytest.mark.parametrize("body", selftest.TESTS, ids=[body.__name__ for body in selftest.TESTS])
 def test_self(body, slicer_app):
     selftest.run_one(Case(), body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [selftest.test_the_plane_of_the_red_view_becomes_a_box, selftest.test_landmarks_become_the_box_of_the_crop_rule],
+    ids=lambda body: body.__name__,
+)
+def test_self_without_a_main_window(body, slicer_app_without_window):
+    selftest.run_one(Case(), body)
