@@ -48,6 +48,20 @@ def test_with_slices_of_5_mm_it_is_found_or_not_but_seldom_elsewhere(shared_data
     assert np.isfinite(misses).sum() >= 4
 
 
+def test_it_is_found_where_the_ct_shows_one_side_of_the_body_only(shared_data):
+    volume = read_ct(shared_data / "ct" / "abdomen_thin_dicom.zip")
+    places = boxes("abdomen_thin")
+    first, last = (
+        np.linalg.inv(volume.ijk_to_ras) @ [*(places["L4-L5"].center + [side, 0, 0]), 1] for side in (60, -140)
+    )
+    low, high = sorted((int(first[0]), int(last[0])))
+    matrix = volume.ijk_to_ras.copy()
+    matrix[:3, 3] += matrix[:3, 0] * low
+    part = Volume(volume.array[:, :, low:high], matrix)
+    for level, box in places.items():
+        assert miss(part, box) < 6, level
+
+
 def test_a_body_without_bone_has_none():
     array = np.full((30, 60, 60), 40, dtype=np.int16)
     array[:, :5] = -1000
