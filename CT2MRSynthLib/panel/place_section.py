@@ -86,6 +86,8 @@ class PlaceSection(VTKObservationMixin):
 
     def set_ct(self, ct_node) -> None:
         """The CT that boxes must lie in; None where there is none."""
+        if ct_node is not self._ct:
+            self._say("")
         self._ct = ct_node
         self._refresh()
 
@@ -177,6 +179,7 @@ class PlaceSection(VTKObservationMixin):
         if new == self._selected and not follow:
             return
         self._selected = new
+        self._say("")  # what was said was said of another box, or place
         self._shaping.watch(box_node)
         self._show_selection()
         if follow and self.selected_box is not None:
@@ -268,14 +271,17 @@ class PlaceSection(VTKObservationMixin):
 
     def _take_selection(self) -> None:
         """Select what the parameters say, or else what there is; the views stay as they are."""
-        from_scene = self._parameters.cropBox
-        boxes = self.boxes
-        box = from_scene if from_scene in boxes else self._box_of(self._parameters.level)
-        ours = [node for node in boxes if self._is_ours(node)]
+        box = self._named_box()
+        ours = [node for node in self.boxes if self._is_ours(node)]
         self._selected = ""
         self.select(box if box is not None else ours[0] if ours else None, follow=False)
         if self.selected_box is None:
             self.selection_changed.emit(None)
+
+    def _named_box(self):
+        """The box that the parameters name, by itself or by its level; None where there is none."""
+        from_scene = self._parameters.cropBox
+        return from_scene if from_scene in self.boxes else self._box_of(self._parameters.level)
 
     def _show_selection(self) -> None:
         """Level and width of the selected box in panel and parameters."""
@@ -316,6 +322,7 @@ class PlaceSection(VTKObservationMixin):
 
     def _on_settled(self, box_node) -> None:
         if box_node is self.selected_box:
+            self._say("")
             self._follow()
 
     def _on_listed(self) -> None:
@@ -323,13 +330,15 @@ class PlaceSection(VTKObservationMixin):
         self._statuses = {key: self._statuses[key] for key in known}
         if self._selected and self.selected_box is None:
             self._selected = ""
+            self._say("")
             self._shaping.watch(None)
             self._refresh()
             self.selection_changed.emit(None)
         fresh = [node for node in self.boxes if node.GetID() not in self._table.keys and self._is_ours(node)]
         self._refresh()
         if fresh and not self._selected and self._parameters is not None and not self._busy:
-            self.select(fresh[0], follow=False)
+            named = self._named_box()  # a scene that was opened says which
+            self.select(named if named in fresh else fresh[0], follow=False)
         self.boxes_changed.emit()
 
     @staticmethod

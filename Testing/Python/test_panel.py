@@ -126,3 +126,27 @@ def test_reloading_makes_a_new_panel_of_new_code(library, panel, mrml_scene):
     volume = mrml_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT")
     again.synthesizeTab.ui.ctSelector.setCurrentNode(volume)
     close_scene()
+
+
+def test_a_scene_that_is_opened_keeps_its_box_while_the_panel_is_open(panel, mrml_scene, tmp_path):
+    import numpy as np
+    import slicer
+
+    from CT2MRSynthLib.frame import DiscFrame
+    from CT2MRSynthLib.scene.boxes import roi_from_frame
+
+    for number, level in enumerate(("L1-L2", "L3-L4", "L5-S1")):
+        box = roi_from_frame(
+            mrml_scene, DiscFrame([0, 0, -30 * number], np.eye(3), [80 + number, 80 + number, 4], level)
+        )
+        if level == "L3-L4":
+            panel.synthesizeTab.place.select(box, follow=False)
+    assert slicer.util.saveScene(str(tmp_path / "scene.mrb"))
+    close_scene()
+    slicer.util.loadScene(str(tmp_path / "scene.mrb"))
+    slicer.app.processEvents()
+    place = panel.synthesizeTab.place
+    assert [node.GetName() for node in place.boxes] == ["L1-L2", "L3-L4", "L5-S1"]
+    assert place.selected_box.GetName() == "L3-L4"
+    assert place.ui.levelComboBox.currentText == "L3-L4"
+    assert place.ui.boxWidthSlider.value == pytest.approx(81)
