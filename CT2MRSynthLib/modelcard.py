@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def read_card(folder: str | Path) -> ModelCard:
         BundleError: The folder or the card is missing, or the card cannot be used.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise BundleError(f"There is no model bundle at {folder}: give a folder that holds {CARD_FILE} and weights.")
     try:
         text = (folder / CARD_FILE).read_text(encoding="utf-8")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from CT2MRSynthLib.bundle import check_bundle, default_bundle_path
-from CT2MRSynthLib.errors import CT2MRSynthError
+from CT2MRSynthLib.errors import BundleError, CT2MRSynthError
 from CT2MRSynthLib.modelcard import read_card
 
 #: Folder of a verdict within that of a run.
@@ -53,16 +54,16 @@ def standing(run: str | Path) -> Standing:
     from CT2MRSynthLib.evaluation.verdict import HTML_FILE, JSON_FILE, PLOT_FILE, read_verdict
 
     folder = Path(run) / FOLDER
-    if not (folder / JSON_FILE).is_file():
+    if not os.path.isfile(folder / JSON_FILE):
         return Standing(folder)
     try:
         content = read_verdict(folder)
     except CT2MRSynthError as error:
         return Standing(folder, problem=str(error))
     names = (PLOT_FILE, "median.png", "best.png", "worst.png")
-    pictures = tuple(folder / name for name in names if (folder / name).is_file())
+    pictures = tuple(folder / name for name in names if os.path.isfile(folder / name))
     report = folder / HTML_FILE
-    return Standing(folder, content, _problem(content, Path(run)), report if report.is_file() else None, pictures)
+    return Standing(folder, content, _problem(content, Path(run)), report if os.path.isfile(report) else None, pictures)
 
 
 def title_in_use() -> str:
@@ -71,7 +72,10 @@ def title_in_use() -> str:
     Raises:
         BundleError: There is none.
     """
-    return read_card(default_bundle_path()).title
+    try:
+        return read_card(default_bundle_path()).title
+    except OSError as error:  # a folder of bundles that must not be read
+        raise BundleError(f"The generator in use cannot be read: {error.strerror or type(error).__name__}.") from None
 
 
 def _problem(content: dict, run: Path) -> str:
@@ -84,7 +88,7 @@ def _problem(content: dict, run: Path) -> str:
         return "The training went on after this verdict was made; compare again."
     try:
         used = check_bundle(default_bundle_path()).sha256
-    except CT2MRSynthError:
+    except (CT2MRSynthError, OSError):
         return ""  # nothing is in use that it could be held against
     if used == made:
         return ""  # it has been let in
@@ -102,5 +106,5 @@ def is_in_use(run: str | Path) -> bool:
     """Whether the generator of a run, as it is now, is the one in use."""
     try:
         return read_card(Path(run) / "bundle").weights["sha256"] == read_card(default_bundle_path()).weights["sha256"]
-    except (CT2MRSynthError, KeyError):
+    except (CT2MRSynthError, KeyError, OSError):
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import qt
@@ -19,13 +20,14 @@ def recent_runs() -> list[Path]:
     except (TypeError, ValueError, RecursionError):
         return []
     names = [name for name in content if isinstance(name, str)] if isinstance(content, list) else []
-    return [Path(name) for name in names if Path(name).is_dir()]
+    return [Path(name) for name in names if os.path.isdir(name)]
 
 
 def remember_run(folder: Path) -> None:
     """Put a run first among those of late."""
-    others = [other for other in recent_runs() if other != folder]
-    if not others or recent_runs()[0] != folder:
+    runs = recent_runs()
+    others = [other for other in runs if other != folder]
+    if not others or runs[0] != folder:
         qt.QSettings().setValue(KEY, json.dumps([str(path) for path in [folder, *others][:KEPT]]))
 
 

@@ -29,7 +29,7 @@ class RunLock:
 
     def __init__(self, folder: str | Path) -> None:
         self._folder = folder = Path(folder)
-        self._made = not folder.exists()
+        self._made = not os.path.exists(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._handle = os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o666)

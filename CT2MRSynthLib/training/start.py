@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def pairs_of(run: str | Path) -> Path | None:
     try:
         content = json.loads((Path(run) / FOLDER / REQUEST).read_text(encoding="utf-8"))
         folder = Path(content["pairs"])
-        return folder if (folder / "manifest.json").is_file() else None
+        return folder if os.path.isfile(folder / "manifest.json") else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
@@ -106,7 +107,7 @@ def propose_folder(pairs: str | Path, preset: str) -> Path:
     """
     base = Path(pairs).absolute().parent / f"{Path(pairs).absolute().name}-runs"
     number = 1
-    while (base / f"{preset}-{number}").exists():
+    while os.path.exists(base / f"{preset}-{number}"):
         number += 1
     return base / f"{preset}-{number}"
 
@@ -115,14 +116,19 @@ def check_new_folder(run: str | Path) -> None:
     """Refuse a folder for a new run that holds something else.
 
     Raises:
-        UsageError: It is a file, or a folder with other things than what an earlier start left.
+        UsageError: It is a file, cannot be read, or is a folder with other things than what an earlier start left.
     """
     run = Path(run)
     if not run.is_absolute():
         raise UsageError(f"The folder of the run is {str(run)!r}; give its whole path.")
-    if not run.exists():
+    try:
+        names = os.listdir(run)
+    except FileNotFoundError:
         return
-    if not run.is_dir():
-        raise UsageError(f"{run} is a file; give a folder for the run.")
-    if any(path.name not in (FOLDER, ".lock", "stop") for path in run.iterdir()):
+    except NotADirectoryError:
+        raise UsageError(f"{run} is a file, or lies in one; give a folder for the run.") from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UsageError(f"The folder of the run cannot be used ({reason}); give another one.") from None
+    if any(name not in (FOLDER, ".lock", "stop") for name in names):
         raise UsageError(f"The folder {run} is not empty; give a new one for the run.")

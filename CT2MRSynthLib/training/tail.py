@@ -21,7 +21,8 @@ class Tail:
     def read(self) -> tuple[list[str], bool]:
         """The whole lines that are new, and whether they begin anew.
 
-        A file that was replaced, cut or removed is read from its beginning: what was read before no longer holds.
+        A file that was replaced, cut or removed is read from its beginning: what was read before no longer holds. One
+        that cannot be read at this moment (a network drive that is gone) has nothing new.
         """
         try:
             with open(self._path, "rb") as file:
@@ -32,9 +33,11 @@ class Tail:
                 self._identity = about.st_ino
                 file.seek(self._offset)
                 content = file.read()
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             anew, self._offset = self._offset > 0, 0
             return [], anew
+        except OSError:
+            return [], False
         content = content[: content.rfind(b"\n") + 1]
         self._offset += len(content)
         return content.decode("utf-8", "replace").replace("\0", "").splitlines(), anew

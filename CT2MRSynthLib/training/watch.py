@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,6 +23,12 @@ STOPPING, STOPPED, FINISHED, FAILED = "stopping", "stopped", "finished", "failed
 
 #: Seconds without a heartbeat, which comes every four, after which a run counts as stalled.
 SILENT = 20.0
+
+#: Names of previews and checkpoints, as the run gives them; a copy that somebody made is passed over.
+PREVIEW, CHECKPOINT = re.compile(r"step-\d+\.png"), re.compile(r"checkpoint-\d+\.pt")
+
+#: Events that say nothing of interest here, and those of which only the last does, as they begin in a line.
+HEARTBEAT, PROGRESS = '{"event": "heartbeat"', '{"event": "progress"'
 
 #: Warnings that are kept, the newest.
 WARNINGS = 20
@@ -105,6 +113,7 @@ class Watch:
         self._start: dict = {}
         self._rate: float | None = None
         self._warnings: list[str] = []
+        self._validation: list[tuple[int, float]] = []
         self._state: dict = {}
         self._beat: tuple[float, float] = (0.0, 0.0)
 
@@ -132,7 +141,7 @@ class Watch:
         """State, and whether a process holds a run that seems to have none."""
         said = self._state.get("status")
         if said == RUNNING and silent <= SILENT:
-            return (STOPPING if (self.folder / STOP).exists() else RUNNING), False
+            return (STOPPING if os.path.exists(self.folder / STOP) else RUNNING), False
         if starting:
             return STARTING, False
         held = is_held(self.folder)
@@ -157,11 +166,11 @@ class Watch:
             silent=self._silence(),
             pid=int(_number(state.get("pid"))),
             losses=dict(self.rows[-1]) if self.rows else {},
-            validation=tuple((int(row["step"]), row["validation_mae"]) for row in self.rows if "validation_mae" in row),
-            previews=tuple(sorted((self.folder / "previews").glob("step-*.png"))),
-            bundle=bundle if (bundle / "card.json").is_file() else None,
+            validation=tuple(self._validation),
+            previews=tuple(self.folder / "previews" / name for name in _names(self.folder / "previews", PREVIEW)),
+            bundle=bundle if os.path.isfile(bundle / "card.json") else None,
             weights_sha256=_text(state.get("weights_sha256")),
-            checkpoint=any(self.folder.glob("checkpoint-[0-9]*.pt")),
+            checkpoint=bool(_names(self.folder, CHECKPOINT)),
             preset=_text(self._start.get("preset")),
             device=_text(self._start.get("device")),
             error=_text(state.get("error")),
@@ -197,12 +206,14 @@ class Watch:
     def _read_losses(self) -> None:
         lines, anew = self._losses.read()
         if anew:
-            self.rows, self.generation = [], self.generation + 1
+            self.rows, self._validation, self.generation = [], [], self.generation + 1
         if lines and lines[0].startswith("step"):
             self._header = lines.pop(0)
         for row in read_rows("\n".join([self._header, *lines, ""])):
-            if all(math.isfinite(value) for value in row.values()) and row["step"] >= self._last_step():
+            if all(map(math.isfinite, row.values())) and row["step"] >= self._last_step():
                 self.rows.append(row)
+                if "validation_mae" in row:
+                    self._validation.append((int(row["step"]), row["validation_mae"]))
 
     def _last_step(self) -> float:
         return self.rows[-1]["step"] if self.rows else 0.0
@@ -211,7 +222,10 @@ class Watch:
         lines, anew = self._events.read()
         if anew:
             self._start, self._rate, self._warnings = {}, None, []
-        for line in lines:
+        last = next((n for n in reversed(range(len(lines))) if lines[n].startswith(PROGRESS)), 0)
+        for n, line in enumerate(lines):
+            if line.startswith(HEARTBEAT) or (n < last and line.startswith(PROGRESS)):
+                continue  # a run of days has a hundred thousand of them
             with contextlib.suppress(ValueError, RecursionError):
                 event = json.loads(line)
                 if isinstance(event, dict):
@@ -234,6 +248,14 @@ def look(folder: str | Path) -> RunStatus:
         folder: Of the run; it need not exist.
     """
     return Watch(folder).look()
+
+
+def _names(folder: Path, pattern: re.Pattern) -> list[str]:
+    """Names in a folder that match, in order; none where it cannot be read."""
+    try:
+        return sorted(name for name in os.listdir(folder) if pattern.fullmatch(name))
+    except OSError:
+        return []
 
 
 def _number(value, otherwise: float | None = 0.0):

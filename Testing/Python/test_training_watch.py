@@ -354,3 +354,48 @@ def test_a_refused_start_says_why_and_leaves_room_for_another(tmp_path):
     until(session, ["none"])
     assert "no-pairs" in session.refusal
     assert session.reason(tmp_path, "", 0) == ""
+
+
+def test_a_path_that_cannot_be_looked_at_is_no_run_and_says_why_it_takes_none(tmp_path):
+    folder = tmp_path / ("long" * 100)
+    session = RunSession()
+    session.set_folder(folder)
+    assert session.status.state == "none" and session.stop_means() == NOTHING
+    assert "cannot be used" in session.reason(tmp_path, "", 0)
+    assert pairs_of(folder) is None and propose_folder(folder / "pairs", "best").name == "best-1"
+
+
+def test_what_was_read_stays_while_a_file_cannot_be_read_and_goes_on_afterwards(tmp_path):
+    watch = Watch(a_run(tmp_path / "run"))
+    assert watch.look().step == 40
+    losses, aside = tmp_path / "run" / "losses.csv", tmp_path / "aside"
+    losses.rename(aside)
+    losses.mkdir()  # opening it fails, and it is not missing
+    generation = watch.generation
+    assert watch.look().losses["step"] == 40 and watch.generation == generation
+    losses.rmdir()
+    with open(aside, "a") as file:
+        file.write("60,30,1e-4,0.2,1,2,30.5\n")
+    aside.rename(losses)
+    status = watch.look()
+    assert [row["step"] for row in watch.rows] == [20, 40, 60] and watch.generation == generation
+    assert status.validation == ((20, 31.5), (60, 30.5))
+
+
+def test_copies_of_previews_that_somebody_made_are_no_previews(tmp_path):
+    previews = a_run(tmp_path / "run") / "previews"
+    previews.mkdir()
+    for name in ("step-000000020.png", "step-000000020 (copy).png", "step-x.png", ".part-step-1.png"):
+        (previews / name).touch()
+    assert [path.name for path in look(tmp_path / "run").previews] == ["step-000000020.png"]
+
+
+def test_of_many_events_the_last_speed_and_all_warnings_count(tmp_path):
+    run = a_run(tmp_path / "run")
+    with open(run / "progress.jsonl", "a") as file:
+        for n in range(30):
+            file.write(json.dumps({"event": "progress", "rate": 3.0 + n}) + "\n")
+            file.write(json.dumps({"event": "heartbeat", "time": n}) + "\n")
+        file.write(json.dumps({"event": "warning", "message": "the last"}) + "\n")
+    status = look(run)
+    assert status.rate == 32.0 and status.warnings[-1] == "the last" and status.preset == "best"
