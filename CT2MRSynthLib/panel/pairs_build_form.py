@@ -36,7 +36,7 @@ class PairsBuildForm:
         self.job = LibraryJob()
         self._out: Path | None = None
         self._half_width: tuple[str, float] | None = None  # of the open set: the form does not ask for it
-        self._tip = self.ui.buildButton.toolTip
+        self._tip, self._list_tip = self.ui.buildButton.toolTip, self.ui.listButton.toolTip
         self.ui.sharesWidget.layout().addWidget(self.shares.widget)
         for path in (self.ui.patientsPath, self.ui.outPath):
             path.connect("currentPathChanged(QString)", self._show)
@@ -163,6 +163,11 @@ class PairsBuildForm:
             return _("Cancel")
         return _("Bring the set up to date") if self._is_there() else _("Make the pairs")
 
+    def _tip_while_running(self) -> str:
+        if self.job.is_cancelled:
+            return _("It is ending; what is complete is kept.")
+        return _("End the work; what is complete is kept.")
+
     def _choose_list(self) -> None:
         path = qt.QFileDialog.getOpenFileName(self.widget, _("JSON list of patients"), "", "JSON (*.json)")
         if path:
@@ -173,6 +178,7 @@ class PairsBuildForm:
         self.ui.buildLabel.text = state_of(self.job)
         self._show_messages(self.job.log)
         self.ui.buildButton.enabled = not self.job.is_cancelled
+        self.ui.buildButton.toolTip = self._tip_while_running()
         self.changed.emit()
 
     def _on_end(self, end: JobEnd) -> None:
@@ -212,7 +218,8 @@ class PairsBuildForm:
         ui.buildLabel.setVisible(bool(ui.buildLabel.text))
         ui.buildButton.text = self._words_of_button(running)
         ui.buildButton.enabled = (running and not self.job.is_cancelled) or (not running and not reason)
-        ui.buildButton.toolTip = reason or (_("End the work; what is complete is kept.") if running else self._tip)
+        ui.buildButton.toolTip = reason or (self._tip_while_running() if running else self._tip)
+        ui.listButton.toolTip = _("Wait until the pairs are made.") if running else self._list_tip
 
 
 def remember(path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from slicer.i18n import tr as _
@@ -20,7 +21,7 @@ from CT2MRSynthLib.panel.pair_split import PairSplit
 from CT2MRSynthLib.panel.pair_table import PairTable
 from CT2MRSynthLib.panel.pairs_build_form import PairsBuildForm, remember
 from CT2MRSynthLib.panel.signal import Signal
-from CT2MRSynthLib.panel.ticker import Ticker
+from CT2MRSynthLib.panel.ticker import Lookout
 
 #: Seconds between two looks whether somebody else has changed the set.
 EVERY = 3.0
@@ -29,21 +30,24 @@ EVERY = 3.0
 class PairsSection:
     """Which pair set is open, and all that is done with it.
 
-    ``pair_set_changed`` gives the folder, or None, when another set is open and when the set itself has changed.
+    ``pair_set_changed`` gives the folder, or None, when another set is open, when the set itself has changed, and when
+    it begins or ceases to be made. ``is_seen`` says whether the section can be seen, otherwise it does not look whether
+    the set has changed.
     """
 
     def __init__(self) -> None:
         self.widget, self.ui = load_form("PairsSection")
         self.pair_set_changed = Signal()
+        self.is_seen: Callable[[], bool] = lambda: True
         self._parameters = None
         self._folder: Path | None = None
         self._found = PairSet()
         self._seen: tuple | None = None
-        self._problem = ""
+        self._problem = self._told = ""
         self.table, self.preview, self.decision, self.facts = PairTable(), PairPreview(), PairDecision(), PairFacts()
         self.split, self.build = PairSplit(), PairsBuildForm()
         self.audit = AuditPage(self.ui.auditButton, self.ui.auditProgressBar, self.ui.auditLabel)
-        self._ticker = Ticker(EVERY, self.refresh)
+        self._ticker = Lookout(EVERY, self.refresh, lambda: self.is_seen())
         self._lay_out()
         self._connect()
         self._show()
@@ -140,7 +144,7 @@ class PairsSection:
             self.build.set_folder(self._folder, self._found.made_by)
         self.table.show(self._found)
         self._show()
-        self.pair_set_changed.emit(self._folder)
+        self._tell()
 
     def _show(self) -> None:
         there = self._folder is not None
@@ -169,8 +173,15 @@ class PairsSection:
         self.table.select(following)
 
     def _on_build(self) -> None:
-        self.refresh()
+        if self.is_seen():
+            self.refresh()
         self._show()
+        if self.reason() != self._told:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._told = self.reason()
+        self.pair_set_changed.emit(self._folder)
 
     def _on_built(self, folder: Path) -> None:
         if os.path.isfile(folder / MANIFEST):

@@ -69,7 +69,7 @@ class TorchOffer:
         """Installing an extension is the Extensions Manager's work, and needs a restart."""
         way = _(
             "Slicer's PyTorch extension, which installs it, is missing. In the Extensions Manager search for PyTorch,"
-            " install it, restart Slicer, and press Apply again."
+            " install it, restart Slicer, and try again."
         )
         wanted = self.ask(title, "\n\n".join([reason, way, _how(), _("Open the Extensions Manager now?")]))
         self.failure = _("PyTorch is missing: install the extension PyTorch in the Extensions Manager, restart Slicer.")

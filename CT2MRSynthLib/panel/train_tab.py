@@ -20,9 +20,11 @@ class TrainTab:
         self._status = None
         for name, section in self._sections().items():
             getattr(self.ui, f"{name}CollapsibleButton").layout().addWidget(section.widget)
+        self.pairs.is_seen = self.training.is_seen = lambda: self.widget.visible
         self.pairs.pair_set_changed.connect(self._on_pairs)
         self.training.run_changed.connect(self._on_run)
         self.training.status_changed.connect(self._on_status)
+        self.training.looked.connect(self.verdict.draw)
         self.verdict.model_used.connect(self.model_used.emit)
 
     def set_parameters(self, parameters) -> None:

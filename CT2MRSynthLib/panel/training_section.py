@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from CT2MRSynthLib.panel import recent_runs, run_words
 from CT2MRSynthLib.panel.forms import load_form
 from CT2MRSynthLib.panel.preview_view import PreviewView
 from CT2MRSynthLib.panel.signal import Signal
-from CT2MRSynthLib.panel.ticker import Ticker
+from CT2MRSynthLib.panel.ticker import Lookout
 from CT2MRSynthLib.panel.torch_offer import TorchOffer
 from CT2MRSynthLib.scene.loss_chart import LossChart
 from CT2MRSynthLib.training.session import ASK, FORCE, WAIT, RunSession
@@ -28,11 +30,17 @@ DEFAULT_PRESET = "best"
 
 
 class TrainingSection:
-    """Part of the Train tab."""
+    """Part of the Train tab.
+
+    ``run_changed`` gives the folder of another run, ``status_changed`` the ``RunStatus`` when that is another one;
+    ``looked`` tells that the run was looked at. ``is_seen`` says whether the section can be seen, otherwise it does not
+    look.
+    """
 
     def __init__(self) -> None:
         self.widget, self.ui = load_form("TrainingSection")
-        self.run_changed, self.status_changed = Signal(), Signal()
+        self.run_changed, self.status_changed, self.looked = Signal(), Signal(), Signal()
+        self.is_seen: Callable[[], bool] = lambda: True
         self._session, self._chart = RunSession(), LossChart(slicer.mrmlScene)
         self._pairs: Path | None = None
         self._pairs_reason = self._problem = ""
@@ -40,7 +48,7 @@ class TrainingSection:
         self._preview, self._torch_offer = PreviewView(self.ui), TorchOffer()
         self._fill()
         self._connect()
-        self._ticker = Ticker(EVERY, self.refresh)
+        self._ticker = Lookout(EVERY, self.refresh, lambda: self.is_seen() or self._chart.chart is not None)
         self.refresh()
 
     @property
@@ -95,6 +103,7 @@ class TrainingSection:
         if told != self._told:
             self._told = told
             self.status_changed.emit(status)
+        self.looked.emit()
 
     def _fill(self) -> None:
         for name, (title, _words) in run_words.preset_words().items():
@@ -173,7 +182,7 @@ class TrainingSection:
         ui.chartButton.toolTip = (
             _("Show the losses in a plot view; the chart follows the run.") if has_losses else _("No losses yet.")
         )
-        exists = status is not None and status.folder.is_dir()
+        exists = status is not None and os.path.isdir(status.folder)
         ui.openFolderButton.enabled = exists
         ui.openFolderButton.toolTip = (
             _("Open the folder of the run in the file browser.") if exists else _("There is no such folder yet.")

@@ -85,6 +85,19 @@ class VerdictSection:
         self._fill_pictures()
         self._show()
 
+    def draw(self) -> None:
+        """Draw the chosen picture as wide as the panel, where it or the panel has changed."""
+        ui = self.ui
+        path = ui.pictureComboBox.itemData(ui.pictureComboBox.currentIndex) if ui.pictureComboBox.count else None
+        ui.pictureComboBox.visible = ui.pictureLabel.visible = bool(path)
+        wanted = (path, ui.pictureLabel.width, self._known, self._outcome)
+        if not path or wanted == self._drawn:
+            return
+        self._drawn = wanted
+        pixmap = qt.QPixmap(path)
+        if not pixmap.isNull():
+            ui.pictureLabel.setPixmap(pixmap.scaledToWidth(max(wanted[1], 60), qt.Qt.SmoothTransformation))
+
     def _connect(self) -> None:
         ui = self.ui
         ui.compareButton.connect("clicked(bool)", self._on_compare)
@@ -121,7 +134,7 @@ class VerdictSection:
             label.visible = bool(label.text)
         self._show_buttons()
         self._show_progress()
-        self._draw()
+        self.draw()
 
     def _show_buttons(self) -> None:
         ui, standing = self.ui, self._standing
@@ -149,6 +162,8 @@ class VerdictSection:
         ui.cancelButton.toolTip = (
             _("End the comparison; an earlier verdict is replaced only by a whole one.")
             if ui.cancelButton.enabled
+            else _("It is ending.")
+            if running and self._doing == COMPARING
             else _("No comparison is at work.")
         )
 
@@ -194,19 +209,6 @@ class VerdictSection:
         if not reason and code and not CODE.fullmatch(code):
             return _("Your code is {code}; give letters and digits without spaces, such as AB.").format(code=code)
         return reason
-
-    def _draw(self) -> None:
-        """The chosen picture, as wide as the panel."""
-        ui = self.ui
-        path = ui.pictureComboBox.itemData(ui.pictureComboBox.currentIndex) if ui.pictureComboBox.count else None
-        ui.pictureComboBox.visible = ui.pictureLabel.visible = bool(path)
-        wanted = (path, ui.pictureLabel.width, self._known, self._outcome)
-        if not path or wanted == self._drawn:
-            return
-        self._drawn = wanted
-        pixmap = qt.QPixmap(path)
-        if not pixmap.isNull():
-            ui.pictureLabel.setPixmap(pixmap.scaledToWidth(max(wanted[1], 60), qt.Qt.SmoothTransformation))
 
     def _start(self, doing: str, *words: str) -> None:
         self._doing, self._outcome = doing, ""
@@ -265,7 +267,7 @@ class VerdictSection:
         self._show()
 
     def _on_picture(self, index=None) -> None:
-        self._draw()
+        self.draw()
 
     def _on_text(self, text=None) -> None:
         self._show_buttons()

@@ -100,6 +100,22 @@ def test_a_set_that_is_there_is_brought_up_to_date_only_when_the_user_agrees(ope
     assert "taken out" in slicer_app.asked[-1]
 
 
+def test_while_the_open_set_is_made_anew_it_is_told_that_nothing_can_be_trained_on_it(
+    opened, slicer_app, pairs, tmp_path
+):
+    (tmp_path / "patients" / "P1").mkdir(parents=True)
+    opened.build.ui.patientsPath.currentPath = str(tmp_path / "patients")
+    opened.build.ui.outPath.currentPath = str(pairs)
+    heard = []
+    opened.pair_set_changed.connect(lambda folder: heard.append((folder, opened.reason())))
+    opened.build.start()
+    assert heard[-1][0] == pairs and "being made" in heard[-1][1]
+    assert not opened.build.ui.listButton.enabled and "Wait" in opened.build.ui.listButton.toolTip
+    wait_for(slicer_app.app, lambda: not opened.build.job.is_running)
+    assert heard[-1][1] == opened.reason() and "being made" not in opened.reason()
+    assert "JSON" in opened.build.ui.listButton.toolTip
+
+
 def test_a_cancelled_build_leaves_no_process_and_a_set_that_can_be_gone_on_with(section, slicer_app, tmp_path):
     for number in range(1, 6):
         (tmp_path / "patients" / f"P{number}").mkdir(parents=True)

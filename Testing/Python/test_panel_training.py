@@ -364,3 +364,40 @@ def test_the_panel_works_without_a_main_window(slicer_app_without_window, tmp_pa
     assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLPlotChartNode") == 2
     section.cleanup()
     section.cleanup()
+
+
+def test_a_path_that_cannot_be_looked_at_upsets_nothing(panel, tmp_path):
+    panel.enter()
+    panel.open_pairs(tmp_path)
+    panel.ui.runFolderLineEdit.text = str(tmp_path / ("long" * 100))
+    assert not panel.ui.startButton.enabled and "cannot be used" in panel.ui.reasonLabel.text
+    panel.ui.runFolderLineEdit.text = str(tmp_path / "new")
+    assert panel.ui.startButton.enabled
+
+
+def test_a_run_whose_folder_is_removed_while_it_is_shown_is_no_run_any_more(panel, tmp_path):
+    panel.enter()
+    panel.ui.runFolderLineEdit.text = str(copy_of_run(tmp_path / "run"))
+    panel.ui.chartButton.click()
+    shutil.rmtree(tmp_path / "run")
+    panel.training.refresh()
+    assert "No run here yet" in panel.ui.stateLabel.text and not panel.ui.chartButton.enabled
+    assert not panel.ui.openFolderButton.enabled and panel.ui.previewCollapsibleButton.isHidden()
+
+
+def test_the_picture_of_the_verdict_follows_the_width_of_the_panel(panel, tmp_path):
+    from PIL import Image
+
+    from CT2MRSynthLib.evaluation.standing import Standing
+
+    picture = tmp_path / "best.png"
+    Image.new("RGB", (900, 300)).save(picture)
+    panel.verdict._standing = Standing(tmp_path, pictures=(picture,))
+    panel.verdict._fill_pictures()
+    panel.verdict.widget.show()
+    for width in (300, 500):
+        panel.verdict.widget.resize(width, 700)
+        panel.app.app.processEvents()
+        panel.verdict.draw()
+        assert panel.look.pictureLabel.pixmap.width() == panel.look.pictureLabel.width
+    panel.verdict.widget.hide()
