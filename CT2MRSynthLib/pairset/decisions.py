@@ -57,7 +57,9 @@ def decide(
             f"The reviewer is {reviewer!r}; give a code of up to 16 letters and digits without spaces, such as AB."
         )
     found = read_manifest(folder)
-    chosen = {entry.id: entry for word in identifiers for entry in _matching(found, word)}
+    known = {entry.id: entry for entry in found.pairs}
+    named = ([known[word]] if word in known else _matching(found, word) for word in identifiers)
+    chosen = {entry.id: entry for entries in named for entry in entries}
     decided = {key: _decide(entry, Decision(status, "", reviewer, _line(note))) for key, entry in chosen.items()}
     if status == ACCEPTED:
         for entry in decided.values():
@@ -71,8 +73,7 @@ def decide(
 
 
 def _matching(found: PairSet, word: str) -> list[PairEntry]:
-    entries = [entry for entry in found.pairs if entry.id == word]
-    entries = entries or [entry for entry in found.pairs if fnmatch.fnmatchcase(entry.id, word)]
+    entries = [entry for entry in found.pairs if fnmatch.fnmatchcase(entry.id, word)]
     if entries:
         return entries
     folded = {entry.id.casefold(): entry.id for entry in found.pairs}

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 
 from CT2MRSynthLib import __version__
@@ -139,7 +139,11 @@ class PairEntry:
 
     def to_json(self) -> dict:
         """Plain content for JSON."""
-        return asdict(self)
+        # asdict copies all that lies below, which takes seconds where there are thousands of pairs
+        content = {one.name: getattr(self, one.name) for one in fields(self)}
+        content["files"] = {name: dict(vars(file)) for name, file in self.files.items()}
+        content["geometry"] = dict(vars(self.geometry)) if self.geometry else None
+        return content | {"decision": dict(vars(self.decision))}
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from CT2MRSynthLib.errors import InputError
-from CT2MRSynthLib.pairset.manifest import TEST, TRAINING, VALIDATION, PairSet, check_patients
+from CT2MRSynthLib.pairset.manifest import TEST, TRAINING, VALIDATION, PairEntry, PairSet, check_patients
 
 #: So many accepted pairs of a set that is not split hold one patient back for validation.
 PAIRS_TO_HOLD_BACK = 5
+
+#: Seconds for which images are looked for; on a network drive ten thousand take longer. The training reads all.
+PATIENCE = 0.3
 
 
 def problem_of(folder: str | Path, found: PairSet) -> str:
@@ -33,7 +38,7 @@ def problem_of(folder: str | Path, found: PairSet) -> str:
     split = any(entry.split for entry in left)
     if not split and len({entry.patient for entry in left}) == 1 and len(left) >= PAIRS_TO_HOLD_BACK:
         return "All accepted pairs are of one patient, and one is needed for validation; add patients."
-    missing = next((file.path for entry in left for file in entry.files.values() if not _is_file(folder, file)), "")
+    missing = _missing(folder, left)
     if missing:
         return f"The image {missing} is missing; make the pair set again."
     return ""
@@ -53,5 +58,13 @@ def advice_on(found: PairSet) -> list[str]:
     return sentences
 
 
-def _is_file(folder: str | Path, file) -> bool:
-    return os.path.isfile(Path(folder) / file.path)  # false also where the folder must not be read
+def _missing(folder: str | Path, entries: Iterable[PairEntry]) -> str:
+    """The first image that is not there; empty where none was found missing in time."""
+    until = time.monotonic() + PATIENCE
+    for entry in entries:
+        for file in entry.files.values():
+            if not os.path.isfile(os.path.join(folder, file.path)):  # false also where the folder must not be read
+                return file.path
+        if time.monotonic() > until:
+            break
+    return ""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from CT2MRSynthLib.errors import CT2MRSynthError
@@ -66,7 +67,8 @@ class PairDecision:
         if self.reason():
             return
         try:
-            done = decide(self._folder, self._identifiers, status, self.ui.reviewerEdit.text, self.ui.noteEdit.text)
+            with slicer.util.WaitCursor():  # the images of accepted pairs are read, which takes long for hundreds
+                done = decide(self._folder, self._identifiers, status, self.ui.reviewerEdit.text, self.ui.noteEdit.text)
         except CT2MRSynthError as error:
             self._tell(str(error))
             return

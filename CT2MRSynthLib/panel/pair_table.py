@@ -11,6 +11,9 @@ from CT2MRSynthLib.pairset.summary import NO_SIDE
 from CT2MRSynthLib.panel.forms import load_form
 from CT2MRSynthLib.panel.signal import Signal
 
+#: So many pairs are selected again in a set that has got others; each takes longer than the one before.
+MOST = 200
+
 
 class PairTable:
     """Lists the pairs of a set; ``selection_changed`` tells when others are selected."""
@@ -38,8 +41,7 @@ class PairTable:
     @property
     def selected(self) -> list[str]:
         """Identifiers of the selected pairs that are listed, from the top."""
-        rows = sorted({item.row() for item in self.ui.table.selectedItems()})
-        return [self._identifier(row) for row in rows if not self.ui.table.isRowHidden(row)]
+        return [self._identifier(row) for row in self._listed() if self.ui.table.item(row, 0).isSelected()]
 
     def show(self, found: PairSet) -> None:
         """List the pairs of a set; what is selected stays so where it is still there.
@@ -48,20 +50,16 @@ class PairTable:
             found: The set.
         """
         selected, table = set(self.selected), self.ui.table
+        same = sorted(entry.id for entry in found.pairs) == sorted(entry.id for entry in self._found.pairs)
         self._found = found
         table.blockSignals(True)
         table.setSortingEnabled(False)
-        table.setRowCount(len(found.pairs))
-        for row, entry in enumerate(found.pairs):
-            for column, text in enumerate(row_of(entry)):
-                item = qt.QTableWidgetItem(text)
-                item.setToolTip(text)
-                item.setData(qt.Qt.UserRole, entry.id)
-                table.setItem(row, column, item)
+        self._renew() if same else self._fill()
         table.setColumnHidden(2, not any(entry.split for entry in found.pairs))
         table.setSortingEnabled(True)
         self._narrow()
-        self._select(selected)
+        if not same or len(self.selected) != len(selected):
+            self._select(selected)
         table.blockSignals(False)
         self._count()
         self.selection_changed.emit()
@@ -79,6 +77,26 @@ class PairTable:
         if row is not None:
             self.ui.table.setCurrentCell(row, 0)
 
+    def _fill(self) -> None:
+        table = self.ui.table
+        table.setRowCount(len(self._found.pairs))
+        for row, entry in enumerate(self._found.pairs):
+            for column, text in enumerate(row_of(entry)):
+                item = qt.QTableWidgetItem(text)
+                item.setToolTip(text)
+                item.setData(qt.Qt.UserRole, entry.id)
+                table.setItem(row, column, item)
+
+    def _renew(self) -> None:
+        """Write what has changed into the rows that are there; their selection stays."""
+        table, rows = self.ui.table, {entry.id: row_of(entry) for entry in self._found.pairs}
+        for row in range(table.rowCount):
+            for column, text in enumerate(rows[self._identifier(row)]):
+                item = table.item(row, column)
+                if item.text() != text:
+                    item.setText(text)
+                    item.setToolTip(text)
+
     def _listed(self) -> list[int]:
         """Rows that are in sight."""
         return [row for row in range(self.ui.table.rowCount) if not self.ui.table.isRowHidden(row)]
@@ -87,6 +105,8 @@ class PairTable:
         table = self.ui.table
         kept = [row for row in self._listed() if self._identifier(row) in identifiers]
         table.clearSelection()
+        if len(kept) > MOST:
+            return
         for row in kept:
             for column in range(len(self._columns)):
                 table.item(row, column).setSelected(True)

@@ -216,3 +216,11 @@ def test_the_manifest_is_plain_json_one_pair_a_line(pairs):
     assert json.loads(text)["kind"] == "CT2MRSynth pair set"
     lines = [line for line in text.splitlines() if '"id"' in line]
     assert [json.loads(line.strip().rstrip(","))["id"] for line in lines] == ["a_L3-L4", "a_L4-L5", "b_L4-L5"]
+
+
+def test_a_pair_in_json_is_all_that_its_fields_hold(pairs):
+    from dataclasses import asdict, replace
+
+    for entry in read_manifest(pairs).pairs[:2]:
+        for one in (entry, replace(entry, files={}, geometry=None)):
+            assert one.to_json() == asdict(one) and list(one.to_json()) == list(asdict(one))
