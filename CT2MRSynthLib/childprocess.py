@@ -117,7 +117,10 @@ class ChildProcess:
             return
         if os.name == "nt":
             subprocess.run(
-                ["taskkill", "/T", "/F", "/PID", str(self.pid)], capture_output=True, creationflags=_windows_flags()
+                ["taskkill", "/T", "/F", "/PID", str(self.pid)],
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                creationflags=no_window(),
             )
         else:
             _signal_group(self.pid, signal.SIGTERM)
@@ -165,6 +168,11 @@ def _has_ended(pid: int) -> bool:
         return True
 
 
+def no_window() -> int:
+    """Creation flags for a console program on Windows that shall not open a window; 0 elsewhere."""
+    return getattr(subprocess, "CREATE_NO_WINDOW", 0)
+
+
 def _windows_flags() -> int:
     """No console window, a process group of its own."""
-    return getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+    return no_window() | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)

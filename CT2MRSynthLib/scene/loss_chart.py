@@ -114,10 +114,12 @@ class LossChart:
         chart = self._chart_of(plot, name)
         for curve in plot.curves:
             table = self._table_of(plot, curve)
+            series = self._series_of(plot, curve, table)
             if anew:
+                _list(chart, series, listed=False)  # views are told of each change at once, and not of an empty table
                 _clear(table, curve)
             _append(table, [(row[STEP], row[curve.column] * curve.factor) for row in rows if curve.column in row])
-            _list(chart, self._series_of(plot, curve, table), listed=table.GetNumberOfRows() > 0)
+            _list(chart, series, listed=table.GetNumberOfRows() > 0)
         chart.Modified()  # a view that shows it draws anew, as slicer.util.plot does
 
     def _chart_of(self, plot: Plot, name: str):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+from CT2MRSynthLib.childprocess import no_window
 from CT2MRSynthLib.errors import OutputError, UsageError
 from CT2MRSynthLib.training.runfiles import STOP
 from CT2MRSynthLib.training.runlock import is_held
@@ -55,12 +56,16 @@ def end_by_force(status: RunStatus) -> None:
 
 def _command_of(pid: int) -> str:
     """The command line of a process; empty where there is none."""
+    with contextlib.suppress(OSError):  # Linux: without a program of the system, which Slicer's libraries may upset
+        return Path(f"/proc/{pid:d}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
     words = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
     if os.name == "nt":
         query = f"(Get-CimInstance Win32_Process -Filter 'ProcessId={pid:d}').CommandLine"
         words = ["powershell", "-NoProfile", "-NonInteractive", "-Command", query]
     try:
-        found = subprocess.run(words, capture_output=True, timeout=20, stdin=subprocess.DEVNULL)
+        found = subprocess.run(
+            words, capture_output=True, timeout=20, stdin=subprocess.DEVNULL, creationflags=no_window()
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return found.stdout.decode("utf-8", "replace")
@@ -69,7 +74,8 @@ def _command_of(pid: int) -> str:
 def _kill(pid: int) -> None:
     """The process, and the group that was made for it: a launcher, workers."""
     if os.name == "nt":
-        subprocess.run(["taskkill", "/T", "/F", "/PID", str(pid)], capture_output=True)
+        words = ["taskkill", "/T", "/F", "/PID", str(pid)]
+        subprocess.run(words, capture_output=True, stdin=subprocess.DEVNULL, creationflags=no_window())
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         group = os.getpgid(pid)
