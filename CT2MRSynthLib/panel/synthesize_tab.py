@@ -26,6 +26,7 @@ class SynthesizeTab:
         self._parameters = None
         self._gui_tag = None
         self._under_way: list = []  # boxes whose percent is shown
+        self._unseen = None  # result that came while the user was in another module
         self._connect()
 
     def set_parameters(self, parameters) -> None:
@@ -43,6 +44,7 @@ class SynthesizeTab:
             self._gui_tag = parameters.connectGui(self.ui)
             self._show_ct()
             self.result.refresh()
+            self._show_unseen()
 
     def cleanup(self) -> None:
         """Let go of everything, before the panel goes."""
@@ -125,8 +127,14 @@ class SynthesizeTab:
     def _on_finished(self, nodes) -> None:
         self.model.refresh()  # it knows now on what it runs
         self.result.set_results(nodes)
-        if nodes:
-            self.result.show(nodes[0])
+        self._unseen = nodes[0] if nodes else None
+        self._show_unseen()
+
+    def _show_unseen(self) -> None:
+        """Show what was made last; not before the user is back, whose views are those of another module meanwhile."""
+        if self._unseen is not None and self._parameters is not None:
+            node, self._unseen = self._unseen, None
+            self.result.show(node)
 
     def _on_failed(self, boxes, sentence) -> None:
         for box in boxes:
