@@ -88,7 +88,7 @@ class PlaceSection(VTKObservationMixin):
         """The CT that boxes must lie in; None where there is none."""
         if ct_node is not self._ct:
             self._say("")
-        self._ct = ct_node
+            self._watch(ct_node)
         self._refresh()
 
     def set_status(self, box_node, text: str, color: str = "") -> None:
@@ -353,6 +353,19 @@ class PlaceSection(VTKObservationMixin):
             self._statuses.pop(box_node.GetID(), None)
         if box_node is self.selected_box:
             self._show_selection()
+        self._refresh()
+        self.boxes_changed.emit()
+
+    def _watch(self, ct_node) -> None:
+        """Follow where the CT is moved to."""
+        for node, change in ((self._ct, self.removeObserver), (ct_node, self.addObserver)):
+            if node is not None and self.hasObserver(node, node.TransformModifiedEvent, self._on_ct_moved) == (
+                node is self._ct
+            ):
+                change(node, node.TransformModifiedEvent, self._on_ct_moved)
+        self._ct = ct_node
+
+    def _on_ct_moved(self, caller, event) -> None:
         self._refresh()
         self.boxes_changed.emit()
 

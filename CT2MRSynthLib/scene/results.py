@@ -15,10 +15,13 @@ import vtk
 from CT2MRSynthLib.scene import hierarchy
 from CT2MRSynthLib.scene.matrices import is_linear, parent_to_world, to_matrix
 from CT2MRSynthLib.scene.names import BOX_ROLE, CT_ROLE, PREFIX
-from CT2MRSynthLib.scene.volumes import image_of, remove_node
+from CT2MRSynthLib.scene.volumes import ijk_to_world, image_of, remove_node
 
 if TYPE_CHECKING:
     from CT2MRSynthLib.synthesis import Synthesis
+
+#: Name of the attribute that keeps where the CT lay: its matrix from voxel index to world, row by row.
+CT_PLACE = "CTPlace"
 
 GREY = "vtkMRMLColorTableNodeGrey"
 
@@ -102,6 +105,8 @@ def _prepare(ct_node, result: Result):
         node.SetIJKToRASMatrix(to_matrix(to_world))
     for name, value in _attributes(result.provenance).items():
         node.SetAttribute(PREFIX + name, value)
+    if is_linear(ct_node):
+        node.SetAttribute(PREFIX + CT_PLACE, json.dumps(ijk_to_world(ct_node).ravel().tolist()))
     node.SetDescription(_description(result.provenance))
     node.SetNodeReferenceID(CT_ROLE, ct_node.GetID())
     node.SetNodeReferenceID(BOX_ROLE, result.box_node.GetID() if result.box_node is not None else None)

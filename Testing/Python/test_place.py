@@ -304,6 +304,13 @@ def test_a_status_stays_until_the_box_is_changed(desk):
     assert desk.rows()[0][2] == "not made"
 
 
+def test_what_was_said_of_a_box_is_not_said_of_another(desk):
+    desk.section.use_scene_points()
+    assert desk.ui.messageLabel.text
+    desk.section.select(roi_from_frame(desk.scene, frame()))
+    assert not desk.ui.messageLabel.text
+
+
 def test_what_was_made_of_a_box_shows_and_gets_out_of_date(desk):
     import json
 

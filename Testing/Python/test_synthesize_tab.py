@@ -74,3 +74,39 @@ def test_a_box_that_was_made_says_so(desk):
     desk.tab.start()
     until(desk, lambda: not desk.tab.run.is_running)
     assert status(desk) == "made"
+
+
+def test_a_ct_that_is_moved_takes_what_was_made_away_from_the_box(desk):
+    from scenes import put_under_linear_transform
+
+    desk.tab.start()
+    until(desk, lambda: not desk.tab.run.is_running)
+    assert status(desk) == "made"
+    moved = np.eye(4)
+    moved[0, 3] = 3.0
+    put_under_linear_transform(desk.ct, moved)
+    assert status(desk) == "out of date"
+    desk.ct.SetAndObserveTransformNodeID(None)
+    assert status(desk) == "made"
+
+
+def test_a_box_that_is_given_another_level_is_out_of_date(desk):
+    from CT2MRSynthLib.scene.boxes import set_level
+
+    desk.tab.start()
+    until(desk, lambda: not desk.tab.run.is_running)
+    set_level(desk.box, "L2-L3")
+    assert status(desk) == "out of date", "its result says it shows L3-L4"
+
+
+def test_a_result_waits_with_the_layout_until_the_user_is_back(desk):
+    from CT2MRSynthLib.scene.layout import LAYOUT
+
+    parameters, layouts = desk.tab._parameters, desk.app.layoutManager()
+    desk.tab.start()
+    desk.tab.set_parameters(None)
+    until(desk, lambda: not desk.tab.run.is_running)
+    assert desk.tab.result.shown is not None
+    assert layouts.layout != LAYOUT
+    desk.tab.set_parameters(parameters)
+    assert layouts.layout == LAYOUT
