@@ -18,6 +18,9 @@ from CT2MRSynthLib.panel.signal import Signal
 #: Where the reviewer's code is kept from one start of the application to the next.
 SETTING = "CT2MRSynth/Reviewer"
 
+#: The images of so many pairs are read in no time; of more, when they are accepted, it is noticed.
+MANY = 20
+
 
 class PairDecision:
     """Reviewer, note, and a button each way; ``decided`` tells when the manifest has changed."""
@@ -66,9 +69,11 @@ class PairDecision:
     def _decide(self, status: str, words: str) -> None:
         if self.reason():
             return
+        folder, identifiers = self._folder, self._identifiers  # the cursor lets events through: others may be selected
+        reviewer, note = self.ui.reviewerEdit.text, self.ui.noteEdit.text
         try:
-            with slicer.util.WaitCursor():  # the images of accepted pairs are read, which takes long for hundreds
-                done = decide(self._folder, self._identifiers, status, self.ui.reviewerEdit.text, self.ui.noteEdit.text)
+            with slicer.util.WaitCursor(len(identifiers) > MANY):
+                done = decide(folder, identifiers, status, reviewer, note)
         except CT2MRSynthError as error:
             self._tell(str(error))
             return

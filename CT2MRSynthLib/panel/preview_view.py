@@ -11,6 +11,10 @@ from slicer.i18n import tr as _
 #: Panels of a case: CT, synthetic, real, difference.
 PANELS = 4
 
+#: Pixels by which a picture's room may grow without a new one: a smaller one may let the panel's scroll bar go, a
+#: larger one would bring it back.
+SCROLL_BAR = 8
+
 
 class PreviewView:
     """Shows one case of one picture in four labels, as wide as the panel lets them be.
@@ -58,7 +62,9 @@ class PreviewView:
         if picture is None:
             self._shown = self._sheet = None
             return
-        width = max(self._ui.pictureLabel1.width, 60)
+        width, drawn = max(self._ui.pictureLabel1.width, 60), self._shown[2] if self._shown else 0
+        if drawn <= width < drawn + SCROLL_BAR:
+            width = drawn
         wanted = (picture, self._ui.caseSlider.value, width)
         if wanted == self._shown:
             return

@@ -15,6 +15,10 @@ from CT2MRSynthLib.panel.torch_offer import TorchOffer
 
 COMPARING, USING = "compare", "use"
 
+#: Pixels by which a panel may grow without a new picture: a smaller picture may let its scroll bar go, a larger one
+#: would bring it back.
+SCROLL_BAR = 24
+
 
 class VerdictSection:
     """Part of the Train tab."""
@@ -90,7 +94,10 @@ class VerdictSection:
         ui = self.ui
         path = ui.pictureComboBox.itemData(ui.pictureComboBox.currentIndex) if ui.pictureComboBox.count else None
         ui.pictureComboBox.visible = ui.pictureLabel.visible = bool(path)
-        wanted = (path, ui.pictureLabel.width, self._known, self._outcome)
+        width, drawn = ui.pictureLabel.width, self._drawn[1] if self._drawn else 0
+        if drawn <= width < drawn + SCROLL_BAR:
+            width = drawn
+        wanted = (path, width, self._known, self._outcome)
         if not path or wanted == self._drawn:
             return
         self._drawn = wanted

@@ -158,7 +158,7 @@ class RunSession:
         if means == ASK:
             ask_to_stop(self.folder)
         elif means == FORCE and self.folder in self._children:
-            self._children[self.folder].end()
+            self._children[self.folder].end(patience=0.3)  # it has been asked long ago, and somebody waits
             self._forget_request()
         elif means == FORCE:
             end_by_force(self.status)
