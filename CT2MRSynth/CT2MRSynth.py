@@ -90,7 +90,8 @@ class CT2MRSynthWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.tabs.addTab(self.synthesizeTab.widget, _("Synthesize"))
         self.ui.tabs.addTab(self.trainTab.widget, _("Train"))
         self.trainTab.model_used.connect(self.synthesizeTab.model.refresh)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        for event in (slicer.mrmlScene.StartCloseEvent, slicer.mrmlScene.StartImportEvent):
+            self.addObserver(slicer.mrmlScene, event, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndClose)
         start_labels()

@@ -82,9 +82,21 @@ def read_parameters(kind: type, node):
         node: ``vtkMRMLScriptedModuleNode``.
     """
     try:
-        return kind(node)
+        return _checked(kind(node))
     except Exception as error:  # whatever a serializer makes of a text it does not know
         logging.warning("CT2MRSynth: settings saved with this scene cannot be read and are reset (%s).", error)
-        for name in kind.allParameters:
-            node.UnsetParameter(name)
-        return kind(node)
+    # Not before the error is forgotten, and all at once: what half read the node is told of its changes as long as it
+    # lives, and would read again
+    modifying = node.StartModify()
+    for name in kind.allParameters:
+        node.UnsetParameter(name)
+    node.EndModify(modifying)
+    return kind(node)
+
+
+def _checked(parameters):
+    """Refuse what is within every range and no number."""
+    for name in parameters.allParameters:
+        if getattr(parameters, name) != getattr(parameters, name):
+            raise ValueError(f"{name} is not a number")
+    return parameters

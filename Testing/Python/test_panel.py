@@ -150,3 +150,26 @@ def test_a_scene_that_is_opened_keeps_its_box_while_the_panel_is_open(panel, mrm
     assert place.selected_box.GetName() == "L3-L4"
     assert place.ui.levelComboBox.currentText == "L3-L4"
     assert place.ui.boxWidthSlider.value == pytest.approx(81)
+
+
+def test_settings_of_an_earlier_version_are_taken_over_while_the_panel_is_open(panel, mrml_scene, tmp_path):
+    """A scene's parameters replace those on the node that the panel shows; those not known then are the defaults."""
+    import slicer
+    from scenes import new_scene
+
+    earlier = new_scene()
+    node = slicer.vtkMRMLScriptedModuleNode()
+    node.SetSingletonTag("CT2MRSynth")
+    node.SetAttribute("ModuleName", "CT2MRSynth")
+    node.SetModuleName("CT2MRSynth")
+    node.SetParameter("sliceCount", "3")
+    node.SetParameter("sliceThickness", "nan")
+    earlier.AddNode(node)
+    earlier.SetURL(str(tmp_path / "earlier.mrml"))
+    earlier.Commit()
+    mrml_scene.SetURL(str(tmp_path / "earlier.mrml"))
+    mrml_scene.Import()  # a connected widget that cannot read what it is told fails the fixture
+    slicer.app.processEvents()
+    controls = panel.synthesizeTab.place.ui
+    assert controls.boxWidthSlider.value == pytest.approx(90)
+    assert panel.synthesizeTab._parameters.sliceThickness == 4.0
