@@ -132,6 +132,7 @@ class Tutorial:
         self.panel.ui.tabs.currentIndex = 1
         if pairs:
             self.panel.trainTab.pairs.open(pairs)
+            self.panel.trainTab.pairs.table.ui.table.selectRow(1)
         self.take("train")
         self.section("pairs")
         if run:

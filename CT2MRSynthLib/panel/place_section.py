@@ -59,6 +59,11 @@ class PlaceSection(VTKObservationMixin):
         """ROI nodes of the scene, in order of level."""
         return [node for node in self._list.nodes if node.GetScene() is not None]
 
+    @property
+    def usable_boxes(self) -> list:
+        """Those of ``boxes`` that lie in the CT."""
+        return [node for node in self.boxes if not self._controls.outside_reason(node, self._ct)]
+
     def set_parameters(self, parameters) -> None:
         """Connect to ``SynthesizeParameters``, or to none."""
         if self._parameters is not None:

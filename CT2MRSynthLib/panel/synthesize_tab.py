@@ -56,12 +56,12 @@ class SynthesizeTab:
         """Synthesize the selected box.
 
         Args:
-            every: All boxes of the scene instead.
+            every: All boxes of the scene that lie in the CT instead; one that does not would fail the whole run.
         """
         parameters = self._parameters
         if parameters is None or self.run.is_running:
             return
-        boxes = self.place.boxes if every else [self.place.selected_box]
+        boxes = self.place.usable_boxes if every else [self.place.selected_box]
         self.run.start(
             parameters.ctVolume,
             [box for box in boxes if box is not None],

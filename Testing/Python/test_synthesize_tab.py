@@ -110,3 +110,13 @@ def test_a_result_waits_with_the_layout_until_the_user_is_back(desk):
     assert layouts.layout != LAYOUT
     desk.tab.set_parameters(parameters)
     assert layouts.layout == LAYOUT
+
+
+def test_all_boxes_are_those_that_lie_in_the_ct(desk):
+    from CT2MRSynthLib.scene.boxes import roi_from_frame
+    from CT2MRSynthLib.scene.synthetic import results_in
+
+    roi_from_frame(desk.scene, DiscFrame([0, 0, 900], np.eye(3), [60, 60, 4], "L1-L2"))
+    desk.tab.start(every=True)
+    until(desk, lambda: not desk.tab.run.is_running)
+    assert [node.GetAttribute("CT2MRSynth.Level") for node in results_in(desk.scene)] == ["L3-L4"]
