@@ -1,6 +1,7 @@
 """What the user has chosen, saved with the scene: one class of typed parameters for each tab."""
 
 import logging
+import math
 from typing import Annotated
 
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode
@@ -95,8 +96,9 @@ def read_parameters(kind: type, node):
 
 
 def _checked(parameters):
-    """Refuse what is within every range and no number."""
+    """Refuse what reads as a number and is none to compute with."""
     for name in parameters.allParameters:
-        if getattr(parameters, name) != getattr(parameters, name):
-            raise ValueError(f"{name} is not a number")
+        value = getattr(parameters, name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} is not a finite number")
     return parameters
