@@ -117,10 +117,7 @@ class Tutorial:
         self.tab.result.ui.blendCheckBox.checked = False
 
     def other_parts(self) -> None:
-        """The model's card and the provenance."""
-        self.tab.ui.modelCollapsibleButton.collapsed = False
-        self.take("model")
-        self.tab.ui.modelCollapsibleButton.collapsed = True
+        """The record of how the image was made."""
         self.tab.result.ui.provenanceButton.click()
         for widget in self.session.app.topLevelWidgets():
             if widget.inherits("QDialog") and widget.visible:
@@ -133,7 +130,6 @@ class Tutorial:
         if pairs:
             self.panel.trainTab.pairs.open(pairs)
             self.panel.trainTab.pairs.table.ui.table.selectRow(1)
-        self.take("train")
         self.section("pairs")
         if run:
             self.panel.trainTab.training.ui.runFolderLineEdit.text = run
