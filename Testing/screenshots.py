@@ -107,7 +107,7 @@ class Tutorial:
         until = time.monotonic() + 300
         while run.is_running and time.monotonic() < until:
             self.session.app.processEvents()
-            if not taken and run.child_pid is not None:
+            if not taken and run.ui.progressBar.value >= 20:
                 taken.append(True)
                 self.take("step3_apply", FOUR_UP)
             time.sleep(0.01)
