@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import importlib.util
 import os
@@ -21,21 +20,10 @@ def slicer_python() -> Path | None:
     return Path(named) if named else None
 
 
-def _keep_true() -> None:
-    """Hold many references to True: each emission of a signal defined in Python takes one away (PySide6 6.12.0).
-
-    From Python 3.12 on True is immortal; before, the interpreter aborts when none is left.
-    """
-    if sys.version_info < (3, 12):
-        for _ in range(1_000_000):
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(True))
-
-
 def install():
     """Make ``qt``, ``ctk`` and the missing parts of ``slicer`` importable; returns the application."""
     if "app" in _state:
         return _state["app"]
-    _keep_true()
     if str(HERE) not in sys.path:
         sys.path.insert(0, str(HERE))
     import ctk
