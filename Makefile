@@ -13,7 +13,7 @@ demo: $(INSTALLED)
 	@echo "Pictures and volumes: $(abspath $(DEMO)) (all discs: phantom_7_CT_overview.png)"
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 screenshots: $(INSTALLED)
 	$(BIN)/python Testing/screenshots.py $(if $(PAIRS),--pairs $(PAIRS)) $(if $(RUN),--run $(RUN))

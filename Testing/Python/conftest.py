@@ -12,6 +12,11 @@ for folder in (ROOT, Path(__file__).resolve().parent, ROOT / "Testing" / "Slicer
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
+# Processes of tests beside each other share the cores; threads of theirs on top of that would wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
 # Whoever runs the tests may have let a bundle of his own in; tests and the processes they start use the shipped one.
 os.environ["CT2MRSYNTH_HOME"] = str(ROOT / "no-user-here")
 
