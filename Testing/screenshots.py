@@ -139,10 +139,15 @@ class Tutorial:
 
     def section(self, name: str) -> None:
         """A picture of one part of the Train tab."""
+        from PIL import Image
+        from standin.pictures import save_small
+
         for _ in range(5):
             self.session.app.processEvents()
         widget = getattr(self.panel.trainTab, name).widget
-        widget.grab().save(str(self.out / f"train_{name}.png"))
+        path = self.out / f"train_{name}.png"
+        widget.grab().save(str(path))
+        save_small(Image.open(path).convert("RGB"), path)
 
     def center(self) -> None:
         """All views on the middle of the CT, fitted."""
