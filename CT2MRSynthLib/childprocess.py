@@ -23,6 +23,9 @@ BASE = Path(__file__).resolve().parents[1]
 #: Names of the files in the folder of a process.
 OUTPUT, ERRORS = "output.txt", "errors.txt"
 
+#: Nice value of a gentle process.
+GENTLE = 10
+
 
 def python_executable() -> str:
     """The interpreter for children: in Slicer its launcher, which sets up the libraries; otherwise this one."""
@@ -49,13 +52,20 @@ class ChildProcess:
         words: The command.
         folder: For its output; made where it is missing.
         environment: Variables besides those of this process.
+        gentle: Whether it gives way to other programs: for work of hours beside which the computer is used.
     """
 
-    def __init__(self, words: Sequence[str], folder: str | Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        folder: str | Path,
+        environment: Mapping[str, str] | None = None,
+        gentle: bool = False,
+    ) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._read = 0
-        options = {"creationflags": _windows_flags()} if os.name == "nt" else {"start_new_session": True}
+        options = {"creationflags": _windows_flags(gentle)} if os.name == "nt" else {"start_new_session": True}
         with open(self.folder / OUTPUT, "wb") as output, open(self.folder / ERRORS, "wb") as errors:
             self._process = subprocess.Popen(
                 list(words),
@@ -65,6 +75,9 @@ class ChildProcess:
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
                 **options,
             )
+        if gentle and os.name != "nt":
+            with contextlib.suppress(OSError):  # it has ended already
+                os.setpriority(os.PRIO_PGRP, self.pid, GENTLE)
 
     @property
     def pid(self) -> int:
@@ -173,6 +186,7 @@ def no_window() -> int:
     return getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
-def _windows_flags() -> int:
-    """No console window, a process group of its own."""
-    return no_window() | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+def _windows_flags(gentle: bool) -> int:
+    """No console window, a process group of its own, and where it shall be gentle a priority below the usual."""
+    names = ["CREATE_NEW_PROCESS_GROUP", *(["BELOW_NORMAL_PRIORITY_CLASS"] if gentle else [])]
+    return no_window() | sum(getattr(subprocess, name, 0) for name in names)

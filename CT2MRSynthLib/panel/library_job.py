@@ -74,7 +74,7 @@ class LibraryJob:
         self.log, self._until = EventLog(), None
         try:
             folder = tempfile.mkdtemp(prefix="ct2mrsynth-")
-            self._process = ChildProcess(library_command(*words), folder)
+            self._process = ChildProcess(library_command(*words), folder, gentle=True)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise CT2MRSynthError(_("The work cannot be started: {reason}.").format(reason=reason)) from None

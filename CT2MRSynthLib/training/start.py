@@ -66,7 +66,7 @@ def start(request: StartRequest) -> ChildProcess:
         folder = request.out / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / REQUEST, json.dumps({"pairs": str(request.pairs)}) + "\n")
-        return ChildProcess(library_command(*request.words()), folder)
+        return ChildProcess(library_command(*request.words()), folder, gentle=True)
     except OSError as error:
         raise OutputError(
             f"The run cannot be started in {request.out}: {error.strerror or error}; choose another folder."

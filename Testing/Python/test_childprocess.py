@@ -55,6 +55,15 @@ def test_events_are_told_from_other_output(tmp_path):
     assert child.new_events() == [{"event": "a"}, {"event": "b"}]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="priorities are read another way there")
+def test_a_gentle_child_gives_way_with_all_it_has_started(tmp_path):
+    code = "import subprocess, sys; print(subprocess.run(['nice'], capture_output=True, text=True).stdout.strip())"
+    words = [sys.executable, "-c", "import time; time.sleep(0.5); " + code]
+    child = ChildProcess(words, tmp_path, gentle=True)
+    wait_for(lambda: child.status is not None)
+    assert child.new_lines() == [str(max(10, os.nice(0)))]
+
+
 def test_output_that_is_no_utf8_does_no_harm(tmp_path):
     child = a_child(
         tmp_path, r"import sys; sys.stdout.buffer.write(b'\xff\xfe\nok\n'); sys.stderr.buffer.write(b'\xe9\n')"
