@@ -75,7 +75,7 @@ def test_a_run_that_was_stopped_gives_the_same_weights_bit_for_bit(pairs, tmp_pa
 
 def test_a_run_killed_at_five_random_moments_gives_the_same_weights_bit_for_bit(pairs, tmp_path):
     """Each life is killed after some checkpoint and a random while, or while one is being written."""
-    steps, every = 14, 2
+    steps, every = 30, 2  # so many that no life comes to its end before it is killed
     command = words(pairs, tmp_path / "killed", "--deterministic", "--threads", 1, "--steps", steps)
     command += ["--checkpoint-steps", str(every), "--resume", "--seed", "3"]
     rng, killed = np.random.default_rng(8), 0
